@@ -1,0 +1,1 @@
+"""evaltrail: LLM evaluations that land in MLflow complete, once and comparable."""

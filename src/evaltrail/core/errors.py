@@ -1,0 +1,77 @@
+"""Every error evaltrail raises on purpose, as one tree.
+
+    EvaltrailError                 exit 1
+    +-- InputError                 exit 2   what was asked for cannot be started
+    |   +-- BusyError              exit 2   the same work is running in another process
+    +-- EndpointError              exit 1   the model endpoint refuses us or is gone
+    +-- StorageError               exit 1   the disk refuses a write
+    +-- DestinationError           exit 1   MLflow refuses what was sent
+        +-- DestinationUnreachable exit 3   MLflow cannot be reached; the outbox keeps the results
+"""
+
+from __future__ import annotations
+
+
+class EvaltrailError(Exception):
+    """What happened, where, and what to do next.
+
+    Args:
+        message: one sentence: what is wrong.
+        code: a stable word for programs, such as ``unknown_key``.
+        hint: one sentence: what to do next; may be empty.
+        where: file, line and field, or URL; may be empty.
+    """
+
+    exit_code = 1
+    default_code = "error"
+
+    def __init__(self, message: str, *, code: str = "", hint: str = "", where: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or self.default_code
+        self.hint = hint
+        self.where = where
+
+    def __str__(self) -> str:
+        """The error on one line: where, what, and the next step."""
+        place = f"{self.where}: " if self.where else ""
+        step = f" ({self.hint})" if self.hint else ""
+        return f"{place}{self.message}{step}"
+
+
+class InputError(EvaltrailError):
+    """The request, a file or a setting is wrong; nothing was started."""
+
+    exit_code = 2
+    default_code = "bad_input"
+
+
+class BusyError(InputError):
+    """The same work is being done by another process, which the message names."""
+
+    default_code = "already_running"
+
+
+class EndpointError(EvaltrailError):
+    """The model endpoint refuses every request (wrong key, unknown model) or has gone away."""
+
+    default_code = "endpoint"
+
+
+class StorageError(EvaltrailError):
+    """A file cannot be written (disk full, no permission); what was written before is safe."""
+
+    default_code = "storage"
+
+
+class DestinationError(EvaltrailError):
+    """The destination answered and refused what was sent."""
+
+    default_code = "destination_refused"
+
+
+class DestinationUnreachable(DestinationError):
+    """The destination cannot be reached or keeps failing; the delivery may be tried again."""
+
+    exit_code = 3
+    default_code = "destination_unreachable"

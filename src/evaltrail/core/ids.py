@@ -1,0 +1,41 @@
+"""Identity: random ids for what we make, content digests for what we are given."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from evaltrail.core.values import Json
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
+
+
+def new_id() -> str:
+    """A fresh evaluation id: 16 random hex digits, so that any few of them are a usable prefix."""
+    return secrets.token_hex(8)
+
+
+def digest(value: Json) -> str:
+    """The identity of a JSON value: 32 hex digits of blake2b over its canonical form (sorted keys)."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return digest_bytes(text.encode("utf-8", "surrogatepass"))
+
+
+def digest_bytes(data: bytes) -> str:
+    """The identity of some bytes: 32 hex digits of blake2b."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def slug(text: str) -> str:
+    """The text as a safe file name: letters, digits, ``_ . -``, at most 80 characters, never hidden, never empty."""
+    return _UNSAFE.sub("-", text).strip("-.")[:80] or "unnamed"
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """``did you mean 'x'?`` with the closest known word, or an empty string when none is close."""
+    close = get_close_matches(word, list(known), n=1)
+    return f"did you mean {close[0]!r}?" if close else ""

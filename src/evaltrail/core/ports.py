@@ -1,0 +1,49 @@
+"""The protocols that the rooms of the house meet through."""
+
+from __future__ import annotations
+
+from typing import Protocol, Self
+
+from evaltrail.core.answer import Answer, Prompt
+from evaltrail.core.metric import Better
+from evaltrail.core.sample import Sample, Score
+
+
+class Model(Protocol):
+    """Something that answers prompts: an endpoint or a baseline. Opened once, asked by many coroutines at a time."""
+
+    def request_digest(self, prompt: Prompt) -> str:
+        """Identity of the request this prompt becomes: model, settings and prompt; the key of the answer store."""
+        ...
+
+    async def ask(self, prompt: Prompt) -> Answer:
+        """The answer, after retries; a failure of this one prompt is an Answer with ``error``.
+
+        Raises:
+            EndpointError: every further prompt would fail too (wrong key, unknown model, endpoint gone).
+        """
+        ...
+
+    async def __aenter__(self) -> Self:
+        """Open what is needed to ask."""
+        ...
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Close every connection."""
+        ...
+
+
+class Metric(Protocol):
+    """Scores one sample at a time; the aggregate is made by ``scoring.aggregate``."""
+
+    name: str
+    better: Better
+    unit: str
+    source: str
+    """Name and version of the method, e.g. ``token_f1/1``."""
+    is_grade: bool
+    """Whether it grades the answer (a sample it cannot score counts as unscored) or only observes it (latency, tokens)."""
+
+    def score(self, sample: Sample) -> Score:
+        """The score of a sample that has an output; pure and bounded."""
+        ...

@@ -1,0 +1,66 @@
+"""What is asked for: an evaluation of one target on some tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from evaltrail.core.values import Json, Scalar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelTarget:
+    """The model under test. Its key is named, never held."""
+
+    id: str
+    """Model name as the endpoint knows it, or ``baseline:extractive|majority|random``."""
+    url: str = ""
+    """OpenAI-compatible base URL (``.../v1``) or full ``/chat/completions`` or ``/completions`` URL; empty for baselines."""
+    api_key_env: str = ""
+    """Name of the environment variable that holds the key; empty = OPENAI_API_KEY where set."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Extra request headers; their values are secrets."""
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether the model is computed here, without an endpoint."""
+        return self.id.startswith("baseline:")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestLimits:
+    """How hard an endpoint may be pressed and how patient we are."""
+
+    concurrency: int = 32
+    """Requests in flight at most."""
+    rpm: int | None = None
+    """Requests a minute at most."""
+    tpm: int | None = None
+    """Tokens a minute at most, prompt and completion together."""
+    timeout_s: float = 300.0
+    """Seconds for one attempt, connection included."""
+    max_retries: int = 5
+    """Further attempts after a failed or unusable one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationRequest:
+    """One evaluation: one target on one or several tasks."""
+
+    tasks: tuple[str, ...]
+    """Task files, or ``provider/task`` names."""
+    target: ModelTarget
+    limits: RequestLimits = RequestLimits()
+    limit: int | float | None = None
+    """First so many records of each task (int), or this share of them (float below 1)."""
+    sample_ids: tuple[str, ...] = ()
+    """Only these samples; empty = all."""
+    seed: int | None = None
+    repeats: int | None = None
+    """Times each sample is asked; None = as the task says, else 1."""
+    generation: Mapping[str, Json] = field(default_factory=dict)
+    """Overrides of the tasks' generation settings."""
+    params: Mapping[str, Scalar] = field(default_factory=dict)
+    """Task or provider parameters of the user."""
+    reuse_answers: bool = False
+    """Whether stored answers of earlier evaluations may serve this one."""
