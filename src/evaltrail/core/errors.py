@@ -1,12 +1,12 @@
 """Every error evaltrail raises on purpose, as one tree.
 
-    EvaltrailError                 exit 1
-    +-- InputError                 exit 2   what was asked for cannot be started
-    |   +-- BusyError              exit 2   the same work is running in another process
-    +-- EndpointError              exit 1   the model endpoint refuses us or is gone
-    +-- StorageError               exit 1   the disk refuses a write
-    +-- DestinationError           exit 1   MLflow refuses what was sent
-        +-- DestinationUnreachable exit 3   MLflow cannot be reached; the outbox keeps the results
+EvaltrailError                        exit 1
++-- InputError                        exit 2   what was asked for cannot be started
+|   +-- BusyError                     exit 2   the same work is running in another process
++-- EndpointError                     exit 1   the model endpoint refuses us or is gone
++-- StorageError                      exit 1   the disk refuses a write
++-- DestinationError                  exit 1   MLflow refuses what was sent
+    +-- DestinationUnreachableError   exit 3   MLflow cannot be reached; the outbox keeps the results
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class DestinationError(EvaltrailError):
     default_code = "destination_refused"
 
 
-class DestinationUnreachable(DestinationError):
+class DestinationUnreachableError(DestinationError):
     """The destination cannot be reached or keeps failing; the delivery may be tried again."""
 
     exit_code = 3

@@ -42,7 +42,7 @@ class Metric(Protocol):
     source: str
     """Name and version of the method, e.g. ``token_f1/1``."""
     is_grade: bool
-    """Whether it grades the answer (a sample it cannot score counts as unscored) or only observes it (latency, tokens)."""
+    """Whether it grades (what it cannot score counts as unscored) or only observes (latency, tokens)."""
 
     def score(self, sample: Sample) -> Score:
         """The score of a sample that has an output; pure and bounded."""

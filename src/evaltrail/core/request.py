@@ -15,7 +15,7 @@ class ModelTarget:
     id: str
     """Model name as the endpoint knows it, or ``baseline:extractive|majority|random``."""
     url: str = ""
-    """OpenAI-compatible base URL (``.../v1``) or full ``/chat/completions`` or ``/completions`` URL; empty for baselines."""
+    """OpenAI-compatible base URL (``.../v1``), or a full ``/chat/completions`` or ``/completions`` URL."""
     api_key_env: str = ""
     """Name of the environment variable that holds the key; empty = OPENAI_API_KEY where set."""
     headers: Mapping[str, str] = field(default_factory=dict)
