@@ -1,1 +1,36 @@
 """evaltrail: LLM evaluations that land in MLflow complete, once and comparable."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from evaltrail.core.version import VERSION
+
+if TYPE_CHECKING:
+    from evaltrail.core.delivery import Receipt
+    from evaltrail.core.errors import EvaltrailError
+    from evaltrail.service.order import Result
+    from evaltrail.service.run import run
+
+__version__ = VERSION
+__all__ = ["EvaltrailError", "Receipt", "Result", "__version__", "run"]
+
+_PLACES = {
+    "EvaltrailError": "evaltrail.core.errors",
+    "Receipt": "evaltrail.core.delivery",
+    "Result": "evaltrail.service.order",
+    "run": "evaltrail.service.run",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name on first use, so that importing the package costs nothing."""
+    if name not in _PLACES:
+        raise AttributeError(f"module 'evaltrail' has no attribute {name!r}")
+    return getattr(importlib.import_module(_PLACES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return sorted(__all__)

@@ -21,7 +21,7 @@ def new_id() -> str:
 
 def digest(value: Json) -> str:
     """The identity of a JSON value: 32 hex digits of blake2b over its canonical form (sorted keys)."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
     return digest_bytes(text.encode("utf-8", "surrogatepass"))
 
 

@@ -1,0 +1,136 @@
+"""Folders and files that are either whole or absent: private modes, locks freed by the kernel, atomic writes."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from evaltrail.core.errors import BusyError, StorageError
+
+
+def make_private(folder: Path) -> Path:
+    """The folder, made where it is missing, for its owner only (0700).
+
+    Raises:
+        StorageError: it cannot be made.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"cannot make the folder: {error.strerror}", where=str(folder), hint="set EVALTRAIL_HOME to a writable one"
+        ) from error
+    return folder
+
+
+def write_whole(file: Path, data: bytes) -> None:
+    """Put the bytes under a name so that a reader sees the old file or the new one, never a half.
+
+    Raises:
+        StorageError: the disk refuses.
+    """
+    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as out:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+        temporary.replace(file)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise storage_error(error, file) from error
+
+
+def place_folder(made: Path, wanted: Path) -> None:
+    """Move a finished folder to its name; what stood there before is removed only after the move.
+
+    Raises:
+        StorageError: the disk refuses.
+    """
+    old = wanted.with_name(f".{wanted.name}.{os.getpid()}.old")
+    try:
+        if wanted.exists():
+            wanted.rename(old)
+        made.rename(wanted)
+        sync_folder(wanted.parent)
+        shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        raise storage_error(error, wanted) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def storage_error(error: OSError, file: Path) -> StorageError:
+    """The error of the disk in our words."""
+    return StorageError(
+        f"cannot write: {error.strerror or error}",
+        where=str(file),
+        hint="free some space or choose another folder, then run the same command again: what was written is kept",
+    )
+
+
+@contextmanager
+def hold_lock(file: Path, busy: str) -> Iterator[None]:
+    """Own a lock file for as long as the block runs; the kernel frees it when the process dies.
+
+    Args:
+        file: the lock file; it holds the owner's pid; only its owner may remove it.
+        busy: what to say when another process holds it; ``{pid}`` is replaced.
+
+    Raises:
+        BusyError: another process holds it.
+    """
+    handle = _locked(file)
+    if handle is None:
+        pid = file.read_text(encoding="ascii", errors="replace").strip() or "unknown"
+        raise BusyError(busy.format(pid=pid), where=str(file), hint=f"wait for process {pid} or stop it")
+    try:
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, str(os.getpid()).encode(), 0)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _locked(file: Path) -> int | None:
+    """The handle of the lock, or None when another process holds it; the file under the name is the one locked."""
+    while True:
+        file.parent.mkdir(mode=0o700, exist_ok=True)
+        handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            return None
+        try:
+            if os.path.samestat(os.fstat(handle), file.stat()):
+                return handle
+        except FileNotFoundError:
+            pass  # its last owner has just removed it: make a new one
+        os.close(handle)
+
+
+def is_locked(file: Path) -> bool:
+    """Whether a living process holds the lock file."""
+    try:
+        handle = os.open(file, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False

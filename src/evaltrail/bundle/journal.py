@@ -1,0 +1,147 @@
+"""The journal: append-only rows of finished samples, one JSON line each; what is in it is never asked again.
+
+Every row is handed to the kernel before its slot asks the next question, so kill -9 loses nothing that was
+answered; fsync follows by time, for power cuts.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import threading
+from array import array
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from evaltrail.bundle.folders import storage_error
+from evaltrail.core.sample import Sample
+
+_SYNC_SECONDS = 1.0
+
+
+class RowKey(msgspec.Struct):
+    """The part of a row that tells which sample it is."""
+
+    index: int
+    repeat: int = 0
+    request: str = ""
+    error: str = ""
+
+
+class Journal:
+    """The rows of one task, open for appending by one process.
+
+    Args:
+        file: the journal; made where it is missing. A torn last line (power cut) is closed and passed over.
+        repeats: times each item is asked; fixed for the journal's life.
+    """
+
+    def __init__(self, file: Path, repeats: int = 1) -> None:
+        self.file = file
+        self._repeats = repeats
+        self._encode = msgspec.json.Encoder().encode
+        try:
+            self._handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise storage_error(error, file) from error
+        self.done: set[int] = set()
+        """``index * repeats + repeat`` of every row that is there."""
+        self._size = self._load()
+        self._dirty = threading.Event()
+        self._closed = threading.Event()
+        self._syncer = threading.Thread(target=self._sync_by_time, name="journal-sync", daemon=True)
+        self._syncer.start()
+
+    def has(self, index: int, repeat: int) -> bool:
+        """Whether this sample is already there."""
+        return index * self._repeats + repeat in self.done
+
+    def append(self, sample: Sample) -> None:
+        """Add a finished sample; it is the kernel's when this returns.
+
+        Raises:
+            StorageError: the disk refuses; the rows before this one are safe.
+        """
+        row = self._encode(sample) + b"\n"
+        try:
+            written = os.write(self._handle, row)
+            if written != len(row):
+                os.write(self._handle, row[written:])
+        except OSError as error:
+            os.ftruncate(self._handle, self._size)
+            raise storage_error(error, self.file) from error
+        self._size += len(row)
+        self.done.add(sample.index * self._repeats + sample.repeat)
+        self._dirty.set()
+
+    def close(self) -> None:
+        """Sync and close; harmless when closed already."""
+        if self._closed.is_set():
+            return
+        self._closed.set()
+        self._dirty.set()
+        self._syncer.join()
+        os.fsync(self._handle)
+        os.close(self._handle)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _load(self) -> int:
+        size = self.file.stat().st_size
+        for key, _ in row_places(self.file):
+            self.done.add(key.index * self._repeats + key.repeat)
+        if size and os.pread(self._handle, 1, size - 1) != b"\n":
+            size += os.write(self._handle, b"\n")
+        return size
+
+    def _sync_by_time(self) -> None:
+        while not self._closed.wait(_SYNC_SECONDS):
+            if self._dirty.is_set():
+                self._dirty.clear()
+                os.fsync(self._handle)
+
+
+class JournalSamples:
+    """The samples of a finished journal in the order of the data set, read one at a time."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def __iter__(self) -> Iterator[Sample]:
+        if not self.file.exists() or self.file.stat().st_size == 0:
+            return
+        decode = msgspec.json.Decoder(Sample).decode
+        with self.file.open("rb") as rows, mmap.mmap(rows.fileno(), 0, access=mmap.ACCESS_READ) as view:
+            for offset in self._offsets():
+                view.seek(offset)
+                yield decode(view.readline())
+
+    def _offsets(self) -> Iterator[int]:
+        places, offsets = array("q"), array("q")
+        for key, offset in row_places(self.file):
+            places.append(key.index << 20 | key.repeat)
+            offsets.append(offset)
+        for number in sorted(range(len(places)), key=places.__getitem__):
+            yield offsets[number]
+
+
+def row_places(file: Path) -> Iterator[tuple[RowKey, int]]:
+    """What each whole row of a journal is about and the byte it begins at; torn rows are passed over."""
+    decode = msgspec.json.Decoder(RowKey).decode
+    offset = 0
+    with file.open("rb") as rows:
+        for line in rows:
+            with suppress(msgspec.DecodeError):
+                yield decode(line), offset
+            offset += len(line)

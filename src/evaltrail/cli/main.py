@@ -1,0 +1,105 @@
+"""The command tree: names and one-line helps as text; a command's module is imported only when it is called."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Protocol, cast
+
+from evaltrail.core.errors import EvaltrailError, InputError
+from evaltrail.core.ids import nearest
+from evaltrail.core.version import VERSION
+
+COMMANDS = {
+    "demo": "evaluate the shipped task with baseline models, offline, and land it in MLflow",
+    "run": "run task files against an OpenAI-compatible endpoint; results land in MLflow",
+    "ls": "list what ran and what runs",
+    "status": "how far an evaluation is",
+    "info": "what an evaluation came to: metrics, counts, receipts",
+    "logs": "the log of an evaluation",
+    "samples": "read inputs, outputs and scores in the terminal",
+    "sync": "send what waits in the outbox",
+    "doctor": "check endpoint, key, MLflow, disk and versions",
+    "ui": "open MLflow's own pages over the current store",
+}
+_INTERRUPTED = 130
+
+
+class Command(Protocol):
+    """What a command's module offers."""
+
+    EXAMPLE: str
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the flags."""
+        ...
+
+    def execute(self, arguments: argparse.Namespace) -> int:
+        """Do it; the exit code."""
+        ...
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise InputError(message, code="usage", hint=f"`{self.prog} --help` shows the flags")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line; the exit code as product documentation tells it."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    as_json = "--json" in words
+    try:
+        code = _dispatch(words)
+        sys.stdout.flush()
+        return code
+    except EvaltrailError as error:
+        return _fail(error, as_json=as_json)
+    except KeyboardInterrupt:
+        print("interrupted: what was answered is kept; the same command goes on", file=sys.stderr)  # noqa: T201
+        return _INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _dispatch(words: list[str]) -> int:
+    name = next((word for word in words if not word.startswith("-")), "")
+    top = _Parser(prog="evaltrail", description="Run LLM evaluations; every result lands in MLflow.")
+    top.add_argument("--version", action="version", version=f"evaltrail {VERSION}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    if name and name not in COMMANDS:
+        raise InputError(
+            f"unknown command {name!r}", code="usage", hint=nearest(name, COMMANDS) or "`evaltrail --help` lists them"
+        )
+    chosen: Command | None = None
+    for command, line in COMMANDS.items():
+        if command == name:
+            chosen = cast("Command", importlib.import_module(f"evaltrail.cli.{command}"))
+            parser = commands.add_parser(
+                command,
+                help=line,
+                description=f"{line[0].upper()}{line[1:]}.",
+                epilog=f"example: {chosen.EXAMPLE}",
+                formatter_class=argparse.RawDescriptionHelpFormatter,
+            )
+            chosen.add_arguments(parser)
+            parser.add_argument("--json", action="store_true", help="print one JSON object on stdout")
+        else:
+            commands.add_parser(command, help=line)
+    arguments = top.parse_args(words)
+    return 0 if chosen is None else chosen.execute(arguments)
+
+
+def _fail(error: EvaltrailError, *, as_json: bool) -> int:
+    from evaltrail.cli.show import print_error, print_json  # noqa: PLC0415  only when something failed
+    from evaltrail.service.record import failure_object  # noqa: PLC0415  the same
+
+    print_error(error)
+    if as_json:
+        print_json(failure_object(error))
+    return error.exit_code

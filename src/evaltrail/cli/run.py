@@ -1,0 +1,209 @@
+"""`evaltrail run`: task files against an endpoint, several models beside each other."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from evaltrail.cli.pairs import read_pairs
+from evaltrail.cli.show import (
+    ProgressLine,
+    print_error,
+    print_json,
+    print_notice,
+    print_text,
+    results_table,
+)
+from evaltrail.config.settings import load_settings
+from evaltrail.core.delivery import DeliveryOptions
+from evaltrail.core.errors import EndpointError, InputError
+from evaltrail.core.ids import slug
+from evaltrail.core.request import EvaluationRequest, ModelTarget, RequestLimits
+from evaltrail.service.evaluate import Watch, evaluate
+from evaltrail.service.order import Order, Result
+from evaltrail.service.preview import preview
+from evaltrail.service.record import failure_object, result_object
+
+EXAMPLE = "evaltrail run capitals.yaml --model my-model --url http://localhost:8000/v1"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags."""
+    parser.add_argument("task", nargs="+", metavar="TASK", help="task file (.yaml)")
+    parser.add_argument("--model", action="append", required=True, metavar="ID", help="model name; may be repeated")
+    parser.add_argument("--url", default="", help="OpenAI-compatible base URL; default OPENAI_BASE_URL")
+    parser.add_argument("--api-key-env", default="", metavar="NAME", help="variable that holds the key")
+    parser.add_argument("--header", action="append", default=[], metavar="K=V", help="extra request header")
+    _add_choice_of_samples(parser)
+    _add_limits(parser)
+    _add_delivery(parser)
+    parser.add_argument("--show", type=int, metavar="N", help="print the first N prompts and the cost; ask nothing")
+    parser.add_argument("--dry-run", action="store_true", help="print what would land in MLflow; ask nothing")
+    parser.add_argument("--fresh", action="store_true", help="start over, even where a run was cut short")
+    parser.add_argument("--reuse-answers", action="store_true", help="let stored answers serve this evaluation")
+    parser.add_argument(
+        "--allow-unscored", type=_share, default=0.0, metavar="SHARE", help="unscored samples accepted, 0 to 1"
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="show the bundle here too")
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Evaluate each model in turn."""
+    settings = load_settings()
+    orders = [_order(arguments, model, settings.openai_base_url) for model in arguments.model]
+    if arguments.show is not None or arguments.dry_run:
+        shown = [preview(order, settings, prompts=arguments.show or 0, with_plan=arguments.dry_run) for order in orders]
+        if arguments.json:
+            print_json({"ok": True, "exit_code": 0, "previews": [item.data for item in shown]})
+        else:
+            print_text("\n\n".join(item.text for item in shown))
+        return 0
+    results: list[Result] = []
+    objects, code = [], 0
+    for order in orders:
+        try:
+            with ProgressLine() as progress:
+                watch = Watch(progress=progress, notice=print_notice)
+                result = evaluate(order, settings, watch)
+        except EndpointError as error:
+            print_error(error)
+            objects.append(failure_object(error))
+            code = max(code, error.exit_code)
+            continue
+        results.append(result)
+        objects.append(result_object(result))
+        code = max(code, result.exit_code)
+    if arguments.json:
+        print_json(objects[0] if len(objects) == 1 else {"evaluations": objects})
+    show_results(results)
+    return code
+
+
+def show_results(results: list[Result]) -> None:
+    """The table, where everything lies, and what went wrong, for people; on stderr beside --json."""
+    if not results:
+        return
+    print_notice(results_table(results))
+    for result in results:
+        print_notice(f"\n{result.bundle.model}: evaluation {result.evaluation_id}, {result.state}, in {result.out}")
+        for receipt in result.receipts:
+            place = receipt.run_url or f"run {receipt.run_id}"
+            print_notice(
+                f"  MLflow: {place} ({receipt.experiment_name}), {receipt.metrics_logged} metrics, "
+                f"{receipt.params_logged} params, {receipt.artifacts_logged} artifacts"
+            )
+            for skipped in receipt.skipped:
+                print_notice(f"  not landed: {skipped.what}: {skipped.why}")
+        for error in result.errors:
+            print_error(error)
+
+
+def _order(arguments: argparse.Namespace, model: str, default_url: str) -> Order:
+    several = len(arguments.model) > 1
+    out = arguments.out / slug(model) if arguments.out and several else arguments.out
+    return Order(
+        request=_request(arguments, model, default_url),
+        delivery=None if arguments.no_deliver else _delivery(arguments),
+        out=out,
+        fresh=arguments.fresh,
+        allow_unscored=arguments.allow_unscored,
+    )
+
+
+def _request(arguments: argparse.Namespace, model: str, default_url: str) -> EvaluationRequest:
+    headers = {name: str(value) for name, value in read_pairs(arguments.header, "--header").items()}
+    target = ModelTarget(id=model, url=arguments.url, api_key_env=arguments.api_key_env, headers=headers)
+    if target.is_baseline:
+        target = replace(target, url="")
+    elif not target.url:
+        if not default_url:
+            raise InputError(
+                "no endpoint is given", code="missing_url", hint="add --url http://host/v1, or set OPENAI_BASE_URL"
+            )
+        target = replace(target, url=default_url)
+    return EvaluationRequest(
+        tasks=tuple(arguments.task),
+        target=target,
+        limits=RequestLimits(
+            concurrency=arguments.concurrency,
+            rpm=arguments.rpm,
+            tpm=arguments.tpm,
+            timeout_s=arguments.timeout,
+            max_retries=arguments.max_retries,
+        ),
+        limit=arguments.limit,
+        sample_ids=tuple(part.strip() for part in arguments.samples.split(",") if part.strip()),
+        seed=arguments.seed,
+        repeats=arguments.repeats,
+        params=read_pairs(arguments.param, "--param"),
+        reuse_answers=arguments.reuse_answers,
+    )
+
+
+def _delivery(arguments: argparse.Namespace) -> DeliveryOptions:
+    tags = {name: str(value) for name, value in read_pairs(arguments.tag, "--tag").items()}
+    return DeliveryOptions(
+        tracking_uri=arguments.tracking_uri,
+        experiment=arguments.experiment,
+        run_name=arguments.run_name,
+        tags=tags,
+        layout=arguments.layout,
+    )
+
+
+def _add_choice_of_samples(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--limit", type=_limit, metavar="N", help="first N records, or a share such as 0.1")
+    parser.add_argument("--samples", default="", metavar="IDS", help="only these ids, with commas")
+    parser.add_argument("--seed", type=int, help="sent with every request, and for the random baseline")
+    parser.add_argument("--repeats", type=_positive, metavar="N", help="ask each sample N times: pass@k, maj@k")
+    parser.add_argument("--param", action="append", default=[], metavar="K=V", help="parameter, logged with the run")
+
+
+def _add_limits(parser: argparse.ArgumentParser) -> None:
+    usual = RequestLimits()
+    parser.add_argument("--concurrency", type=_positive, default=usual.concurrency, metavar="N", help="in flight")
+    parser.add_argument("--rpm", type=_positive, metavar="N", help="requests a minute at most")
+    parser.add_argument("--tpm", type=_positive, metavar="N", help="tokens a minute at most")
+    parser.add_argument("--timeout", type=_seconds, default=usual.timeout_s, metavar="S", help="seconds an attempt")
+    parser.add_argument("--max-retries", type=_count, default=usual.max_retries, metavar="N", help="further attempts")
+
+
+def _add_delivery(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--experiment", default="", metavar="NAME", help="MLflow experiment; default evaltrail")
+    parser.add_argument("--run-name", default="", metavar="NAME", help="MLflow run name")
+    parser.add_argument("--tag", action="append", default=[], metavar="K=V", help="tag of the run")
+    parser.add_argument("--layout", choices=("per_bundle", "nested"), default="per_bundle", help="one run, or children")
+    parser.add_argument("--tracking-uri", default="", metavar="URI", help="MLflow; default MLFLOW_TRACKING_URI")
+    parser.add_argument("--no-deliver", action="store_true", help="write the bundle only")
+
+
+def _limit(text: str) -> int | float:
+    value = float(text) if "." in text else int(text)
+    if value <= 0 or (isinstance(value, float) and value > 1):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number of records nor a share below 1")
+    return value
+
+
+def _positive(text: str) -> int:
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not 1 or more")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if int(text) < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is below 0")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    if not 0 < float(text) < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time in seconds")
+    return float(text)
+
+
+def _share(text: str) -> float:
+    if not 0 <= float(text) <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share from 0 to 1")
+    return float(text)

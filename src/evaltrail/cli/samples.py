@@ -1,0 +1,134 @@
+"""`evaltrail samples`: inputs, outputs and scores of an evaluation, in the terminal or as CSV."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from evaltrail.bundle.folders import storage_error
+from evaltrail.bundle.read import read_bundle
+from evaltrail.cli.show import print_json, print_notice, print_text
+from evaltrail.config.settings import load_settings
+from evaltrail.core.errors import InputError
+from evaltrail.core.ids import nearest
+from evaltrail.core.result import ResultBundle
+from evaltrail.core.sample import Sample, Score
+from evaltrail.service.history import find_bundle
+
+EXAMPLE = "evaltrail samples 3f9a --failed --metric exact_match"
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags."""
+    parser.add_argument("id", metavar="ID_OR_FOLDER", help="evaluation id, its beginning, or a bundle folder")
+    parser.add_argument("--failed", action="store_true", help="only those that scored 0, or lower than 1")
+    parser.add_argument("--unscored", action="store_true", help="only those without a score")
+    parser.add_argument("--metric", metavar="M", help="only this metric decides and is shown")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write a table instead")
+    parser.add_argument("--limit", type=int, default=None, metavar="N", help="first N (default 20 in the terminal)")
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Show the chosen samples."""
+    bundle = read_bundle(find_bundle(load_settings().home, arguments.id))
+    _check_metric(bundle, arguments.metric)
+    chosen = _chosen(bundle, arguments)
+    if arguments.json:
+        shown = [{"task": task, **msgspec.to_builtins(sample)} for task, sample in _first(chosen, arguments.limit)]
+        print_json({"ok": True, "exit_code": 0, "evaluation_id": bundle.id, "samples": shown})
+    elif arguments.csv:
+        count = _write_csv(arguments.csv, _first(chosen, arguments.limit))
+        print_notice(f"{count:,} samples are in {arguments.csv}")
+    else:
+        limit = 20 if arguments.limit is None else arguments.limit
+        count = 0
+        for task, sample in _first(chosen, limit):
+            print_text(_shown(task, sample, arguments.metric))
+            count += 1
+        total = sum(task.counts.total for task in bundle.tasks)
+        print_text(f"{count:,} shown of {total:,} samples (--limit N shows more, --csv FILE writes all)")
+    return 0
+
+
+def _check_metric(bundle: ResultBundle, metric: str | None) -> None:
+    known = {value.name for task in bundle.tasks for value in task.metrics}
+    if metric is not None and metric not in known:
+        raise InputError(f"no task has the metric {metric!r}", code="unknown_metric", hint=nearest(metric, known))
+
+
+def _chosen(bundle: ResultBundle, arguments: argparse.Namespace) -> Iterator[tuple[str, Sample]]:
+    for task in bundle.tasks:
+        for sample in task.samples or ():
+            if arguments.metric is None:
+                scores = list(sample.scores.values())
+            else:
+                scores = [sample.scores[arguments.metric]] if arguments.metric in sample.scores else []
+            if arguments.unscored and not any(score.reason for score in scores):
+                continue
+            if arguments.failed and not any(_is_below_one(score) for score in scores):
+                continue
+            yield task.name, sample
+
+
+def _is_below_one(score: Score) -> bool:
+    return isinstance(score.value, bool | float | int) and score.value < 1
+
+
+def _first(chosen: Iterator[tuple[str, Sample]], limit: int | None) -> Iterator[tuple[str, Sample]]:
+    for number, pair in enumerate(chosen):
+        if number == limit:
+            return
+        yield pair
+
+
+def _shown(task: str, sample: Sample, metric: str | None) -> str:
+    asked = sample.input if isinstance(sample.input, str) else "\n".join(turn["content"] for turn in sample.input)
+    lines = [f"== {task} / {sample.id}" + (f", repeat {sample.repeat}" if sample.repeat else "")]
+    lines += [f"asked:    {_indented(asked)}", f"expected: {' | '.join(sample.reference)}"]
+    lines.append(f"answered: {_indented(sample.output)}" if sample.output is not None else f"failed:   {sample.error}")
+    if sample.detail:
+        lines.append(f"detail:   {sample.detail}")
+    if sample.extracted is not None:
+        lines.append(f"scored:   {_indented(sample.extracted)}")
+    scores = {name: score for name, score in sample.scores.items() if metric in (None, name)}
+    lines.append("scores:   " + ", ".join(f"{name} {_score(score)}" for name, score in scores.items()))
+    return "\n".join(lines) + "\n"
+
+
+def _score(score: Score) -> str:
+    if score.value is None:
+        return f"unscored ({score.reason})"
+    return f"{score.value:.3f}" if isinstance(score.value, float) else str(score.value)
+
+
+def _indented(text: str) -> str:
+    return text.strip().replace("\n", "\n          ")
+
+
+def _write_csv(file: Path, chosen: Iterator[tuple[str, Sample]]) -> int:
+    rows = list(chosen)
+    metrics = list(dict.fromkeys(name for _, sample in rows for name in sample.scores))
+    head = ["task", "id", "repeat", "input", "reference", "output", "error", *metrics]
+    try:
+        with file.open("w", encoding="utf-8", newline="") as out:
+            table = csv.writer(out)
+            table.writerow(head)
+            for task, sample in rows:
+                asked = sample.input if isinstance(sample.input, str) else sample.input[-1]["content"]
+                texts = [task, sample.id, str(sample.repeat), asked, " | ".join(sample.reference)]
+                texts += [sample.output or "", sample.error]
+                texts += [_score(sample.scores[name]) if name in sample.scores else "" for name in metrics]
+                table.writerow([_defused(text) for text in texts])
+    except OSError as error:
+        raise storage_error(error, file) from error
+    return len(rows)
+
+
+def _defused(text: str) -> str:
+    """The text so that a spreadsheet does not run it as a formula."""
+    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -1,0 +1,51 @@
+"""Names of variables become keys late, and whatever is printed or stored is rid of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from urllib.parse import urlsplit, urlunsplit
+
+from evaltrail.core.errors import InputError
+from evaltrail.core.request import ModelTarget
+
+_OPENAI_HOST = "api.openai.com"
+_HIDDEN = "***"
+_KEYLIKE = re.compile(r"\b(sk-|nvapi-|hf_|ghp_|xox[abp]-)[A-Za-z0-9_-]{8,}")
+
+
+def find_key(target: ModelTarget, openai_base_url: str, environ: Mapping[str, str]) -> str:
+    """The key for a target's own host, or an empty string where it needs none.
+
+    OPENAI_API_KEY is used unasked only for OpenAI's host and for the host that OPENAI_BASE_URL names; any other
+    host gets a key only when its variable is named.
+
+    Raises:
+        InputError: the named variable is not set.
+    """
+    if target.api_key_env:
+        key = environ.get(target.api_key_env, "")
+        if not key:
+            raise InputError(
+                f"the variable {target.api_key_env} named by --api-key-env is not set",
+                code="missing_key",
+                hint=f"export {target.api_key_env}=... and run again",
+            )
+        return key
+    host = urlsplit(target.url).hostname
+    trusted = {_OPENAI_HOST, urlsplit(openai_base_url).hostname}
+    return environ.get("OPENAI_API_KEY", "") if host in trusted else ""
+
+
+def redact(text: str, secrets: Iterable[str] = ()) -> str:
+    """The text without the given secrets and without anything that looks like a well-known kind of key."""
+    for secret in secrets:
+        if len(secret) >= 4:  # shorter values would blank out ordinary words
+            text = text.replace(secret, _HIDDEN)
+    return _KEYLIKE.sub(_HIDDEN, text)
+
+
+def public_url(url: str) -> str:
+    """The URL without user, password, query and fragment: fit for params and logs."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

@@ -1,0 +1,90 @@
+"""Settings from the environment and a .env file: one field a variable, read once and handed down."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from evaltrail.core.errors import InputError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that variables may say to `run`, `sync` and their kin."""
+
+    home: Path
+    """EVALTRAIL_HOME: ledger, outbox, work in progress, finished bundles, stored answers."""
+    tracking_uri: str = ""
+    """MLFLOW_TRACKING_URI, else MLFLOW_URI, else the local server on PORT; empty = MLflow's own default store."""
+    experiment: str = ""
+    """MLFLOW_EXPERIMENT_NAME."""
+    experiment_id: str = ""
+    """MLFLOW_EXPERIMENT_ID."""
+    run_id: str = ""
+    """MLFLOW_RUN_ID: an existing run to land in."""
+    layout: str = ""
+    """EVALTRAIL_LAYOUT: ``nested`` or empty."""
+    datasets_dir: Path | None = None
+    """EVALTRAIL_DATASETS_DIR: a local mirror that is looked up before any hub."""
+    openai_base_url: str = ""
+    """OPENAI_BASE_URL or OPENAI_API_BASE: the endpoint where none is given."""
+    environ: Mapping[str, str]
+    """Every variable, the process's own before those of the .env file; keys are looked up here, late."""
+
+
+def load_settings(environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> Settings:
+    """The settings of this process: environment before .env before defaults; unknown names are nobody's business.
+
+    Args:
+        environ: the variables; None = those of the process.
+        dotenv: the .env file to read where it exists; None = none.
+
+    Raises:
+        InputError: a variable holds what it cannot mean.
+    """
+    own = dict(os.environ if environ is None else environ)
+    merged = {**_read_dotenv(dotenv), **own}
+    layout = merged.get("EVALTRAIL_LAYOUT", "")
+    if layout not in {"", "per_bundle", "nested"}:
+        raise InputError(f"EVALTRAIL_LAYOUT is {layout!r}", code="bad_setting", hint="per_bundle and nested are known")
+    datasets = merged.get("EVALTRAIL_DATASETS_DIR", "")
+    return Settings(
+        home=Path(merged.get("EVALTRAIL_HOME") or _data_folder(merged)).expanduser().absolute(),
+        tracking_uri=_tracking_uri(merged),
+        experiment=merged.get("MLFLOW_EXPERIMENT_NAME", ""),
+        experiment_id=merged.get("MLFLOW_EXPERIMENT_ID", ""),
+        run_id=merged.get("MLFLOW_RUN_ID", ""),
+        layout=layout,
+        datasets_dir=Path(datasets).expanduser().absolute() if datasets else None,
+        openai_base_url=merged.get("OPENAI_BASE_URL") or merged.get("OPENAI_API_BASE", ""),
+        environ=merged,
+    )
+
+
+def _tracking_uri(merged: Mapping[str, str]) -> str:
+    given = merged.get("MLFLOW_TRACKING_URI") or merged.get("MLFLOW_URI", "")
+    if given or not merged.get("PORT"):
+        return given
+    port = merged["PORT"]
+    if not port.isdecimal() or not 0 < int(port) < 65536:
+        raise InputError(f"PORT is {port!r}", code="bad_setting", hint="a port is a number from 1 to 65535")
+    return f"http://127.0.0.1:{port}"
+
+
+def _data_folder(merged: Mapping[str, str]) -> Path:
+    if merged.get("XDG_DATA_HOME"):
+        return Path(merged["XDG_DATA_HOME"]) / "evaltrail"
+    if sys.platform == "darwin":
+        return Path("~/Library/Application Support/evaltrail")
+    return Path("~/.local/share/evaltrail")
+
+
+def _read_dotenv(path: Path | None) -> dict[str, str]:
+    if path is None or not path.is_file():
+        return {}
+    from dotenv import dotenv_values  # noqa: PLC0415  only where a .env file is there
+
+    return {name: value for name, value in dotenv_values(path).items() if value is not None}

@@ -1,0 +1,154 @@
+"""MlflowDestination: bundles in, receipts out; what cannot be sent now waits in the outbox."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+
+from evaltrail.core.delivery import DeliveryOptions, Receipt
+from evaltrail.core.errors import BusyError, DestinationError, DestinationUnreachableError, StorageError
+from evaltrail.core.result import ResultBundle
+from evaltrail.destinations.mlflow.door import open_gateway
+from evaltrail.destinations.mlflow.outbox import Delivery, Outbox
+from evaltrail.destinations.mlflow.patience import Patience
+from evaltrail.destinations.mlflow.plan import plan_bundle
+from evaltrail.destinations.mlflow.port import Gateway
+from evaltrail.destinations.mlflow.run_plan import NAME_MAP_FILE, TABLE_FILE, PlannedArtifact, RunPlan
+from evaltrail.destinations.mlflow.samples import write_table
+from evaltrail.destinations.mlflow.tracking_uri import resolve_tracking_uri
+from evaltrail.destinations.mlflow.writer import StepSink, deliver, silent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What became of one waiting delivery: a receipt, or the reason why it still waits."""
+
+    key: str
+    run_name: str
+    receipt: Receipt | None = None
+    error: DestinationError | BusyError | None = None
+
+
+class MlflowDestination:
+    """Everything that lands in MLflow lands through here.
+
+    Args:
+        outbox_folder: where deliveries are kept until they are complete.
+        version: evaltrail's version, for the tags.
+        environ: the environment MLflow's own settings are read from.
+        patience: bounds of every request.
+        user: who delivers, as MLflow shows it.
+    """
+
+    def __init__(
+        self,
+        outbox_folder: Path,
+        version: str,
+        *,
+        environ: Mapping[str, str] = os.environ,
+        patience: Patience | None = None,
+        user: str = "",
+    ) -> None:
+        self._folder = outbox_folder
+        self._version = version
+        self._environ = environ
+        self._patience = patience or Patience()
+        self._user = user or environ.get("LOGNAME") or environ.get("USER", "")
+
+    def plan(self, bundle: ResultBundle, options: DeliveryOptions) -> tuple[RunPlan, ...]:
+        """The runs that ``deliver`` would make, parent first; nothing is written or sent.
+
+        Raises:
+            InputError: the experiment name or a tag cannot be used.
+        """
+        return plan_bundle(bundle, options, version=self._version, user=self._user)
+
+    def deliver(
+        self, bundle: ResultBundle, options: DeliveryOptions, *, fresh: bool = False, progress: StepSink = silent
+    ) -> tuple[Receipt, ...]:
+        """One receipt a run, parent first. Everything waits in the outbox before the first request goes out.
+
+        Args:
+            bundle: the finished result; its files stay where they are until the receipts are there.
+            options: how it is to land.
+            fresh: the bundle's id is new and was never delivered, which saves one search.
+            progress: told each step.
+
+        Raises:
+            InputError: the experiment name or a tag cannot be used; nothing was written.
+            BusyError: another process delivers the same bundle.
+            DestinationUnreachableError: MLflow is away; ``sync`` sends what waits.
+            DestinationError: MLflow refuses.
+            StorageError: the outbox cannot be written.
+        """
+        plans = [self._staged(plan, bundle, options) for plan in self.plan(bundle, options)]
+        uri = resolve_tracking_uri(options.tracking_uri, self._environ)
+        with Outbox(self._folder) as outbox:
+            for plan in plans:
+                outbox.put(plan, uri)
+            with closing(self._gateway(uri)) as gateway:
+                return tuple(self._sent(plan, outbox, gateway, fresh=fresh, progress=progress) for plan in plans)
+
+    def sync(self, *, progress: StepSink = silent) -> tuple[Sent, ...]:
+        """What became of every waiting delivery; one tracking URI that is away does not hold up the others."""
+        away: dict[str, DestinationUnreachableError] = {}
+        with Outbox(self._folder) as outbox:
+            return tuple(self._synced(delivery, outbox, away, progress) for delivery in outbox.waiting())
+
+    def waiting(self) -> tuple[Delivery, ...]:
+        """The deliveries that wait in the outbox, oldest first."""
+        with Outbox(self._folder) as outbox:
+            return tuple(outbox.waiting())
+
+    def _synced(
+        self, delivery: Delivery, outbox: Outbox, away: dict[str, DestinationUnreachableError], progress: StepSink
+    ) -> Sent:
+        plan, uri = delivery.plan, delivery.tracking_uri
+        if plan is None:
+            raise StorageError("a waiting delivery has lost its plan", where=str(self._folder))
+        if uri in away:
+            return Sent(key=plan.key, run_name=plan.run_name, error=away[uri])
+        try:
+            with closing(self._gateway(uri)) as gateway:
+                receipt = self._sent(plan, outbox, gateway, fresh=False, progress=progress)
+        except DestinationUnreachableError as error:
+            away[uri] = error
+            return Sent(key=plan.key, run_name=plan.run_name, error=error)
+        except (DestinationError, BusyError) as error:
+            return Sent(key=plan.key, run_name=plan.run_name, error=error)
+        return Sent(key=plan.key, run_name=plan.run_name, receipt=receipt)
+
+    def _gateway(self, uri: str) -> Gateway:
+        return open_gateway(uri, environ=self._environ, patience=self._patience)
+
+    def _sent(self, plan: RunPlan, outbox: Outbox, gateway: Gateway, *, fresh: bool, progress: StepSink) -> Receipt:
+        receipt = deliver(plan, outbox, gateway, fresh=fresh, progress=progress)
+        shutil.rmtree(self._staging(plan), ignore_errors=True)
+        return receipt
+
+    def _staged(self, plan: RunPlan, bundle: ResultBundle, options: DeliveryOptions) -> RunPlan:
+        """The plan with the files that are made for it; they lie in the outbox until it has landed."""
+        made = {item.path for item in plan.artifacts if not item.file}
+        if not made:
+            return plan
+        folder = self._staging(plan)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if TABLE_FILE in made:
+            write_table(bundle, folder / TABLE_FILE, rows=options.table_rows)
+        if NAME_MAP_FILE in made:
+            (folder / NAME_MAP_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(plan.names)))
+        return replace(plan, artifacts=tuple(_filed(plan.artifacts, folder)))
+
+    def _staging(self, plan: RunPlan) -> Path:
+        return self._folder / "staged" / plan.key
+
+
+def _filed(artifacts: tuple[PlannedArtifact, ...], folder: Path) -> Iterator[PlannedArtifact]:
+    for item in artifacts:
+        yield item if item.file else replace(item, file=str(folder / item.path))

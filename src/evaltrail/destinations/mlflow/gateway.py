@@ -1,0 +1,236 @@
+"""The stock MLflow client as a gateway, for whatever is not plain HTTP; the one file that imports mlflow."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, TypeVar
+
+from evaltrail.core.errors import DestinationError
+from evaltrail.core.ids import digest, slug
+from evaltrail.destinations.mlflow.patience import Patience
+from evaltrail.destinations.mlflow.port import Batch, ExperimentState, NewRun, RunState
+from evaltrail.destinations.mlflow.refusal import EXISTS, MISSING, answer_lost, deleted_experiment, refused, unreachable
+from evaltrail.destinations.mlflow.run_plan import PlannedDataset
+from evaltrail.destinations.mlflow.tracking_uri import is_http, public_uri, sqlite_file
+
+if TYPE_CHECKING:
+    from mlflow.entities import Experiment, Run
+    from mlflow.tracking import MlflowClient
+
+Result = TypeVar("Result")
+
+_NOISY_LOGGERS = ("mlflow", "alembic")
+
+
+class StockGateway:
+    """A tracking URI through MLflow's own client.
+
+    Args:
+        tracking_uri: any URI MLflow knows.
+        patience: bounds of every call; the client's own retries (247 s for one call by default) are off meanwhile.
+    """
+
+    def __init__(self, tracking_uri: str, patience: Patience | None = None) -> None:
+        self.tracking_uri = tracking_uri
+        self._patience = patience or Patience()
+        self._where = public_uri(tracking_uri)
+        self._opened: MlflowClient | None = None
+
+    def experiment(self, name: str) -> ExperimentState:
+        """The experiment of that name, created when there is none; a deleted one is refused."""
+        found = self._ask(lambda: self._client.get_experiment_by_name(name))
+        if found is not None:
+            return self._experiment_state(found)
+        try:
+            location = _artifact_location(self.tracking_uri, name)
+            created = self._ask(lambda: self._client.create_experiment(name, artifact_location=location))
+        except DestinationError as error:
+            if error.code != EXISTS:
+                raise
+            return self.experiment(name)
+        return ExperimentState(id=created, name=name, is_new=True)
+
+    def experiment_by_id(self, experiment_id: str) -> ExperimentState:
+        """The experiment with that id; a deleted one is refused."""
+        return self._experiment_state(self._ask(lambda: self._client.get_experiment(experiment_id)))
+
+    def tag_experiment(self, experiment_id: str, tags: Mapping[str, str]) -> None:
+        """Set these tags on the experiment."""
+        for name, value in tags.items():
+            self._ask(partial(self._client.set_experiment_tag, experiment_id, name, value))
+
+    def create_run(self, run: NewRun) -> RunState:
+        """A new run, RUNNING; a lost answer is an error with the code ``answer_lost``."""
+        tags = {**run.tags, "mlflow.user": run.user} if run.user else dict(run.tags)
+        created = self._ask(
+            lambda: self._client.create_run(run.experiment_id, start_time=run.started_ms, tags=tags, run_name=run.name),
+            is_repeatable=False,
+        )
+        return _run_state(created)
+
+    def get_run(self, run_id: str) -> RunState | None:
+        """The run, deleted or not; None when there is none."""
+        try:
+            return _run_state(self._ask(lambda: self._client.get_run(run_id)))
+        except DestinationError as error:
+            if error.code == MISSING:
+                return None
+            raise
+
+    def find_runs(self, experiment_id: str, tag: str, value: str) -> tuple[RunState, ...]:
+        """The active runs of the experiment that bear this tag with this value, oldest first."""
+        runs = self._ask(
+            lambda: self._client.search_runs(
+                [experiment_id],
+                filter_string=f"tags.`{tag}` = '{value}'",
+                order_by=["attributes.start_time ASC", "attributes.run_id ASC"],
+                max_results=100,
+            )
+        )
+        return tuple(_run_state(run) for run in runs)
+
+    def log_batch(self, run_id: str, batch: Batch) -> None:
+        """Store one batch; repeating it changes nothing."""
+        from mlflow.entities import Metric, Param, RunTag  # noqa: PLC0415 - mlflow takes seconds to import
+
+        metrics = [Metric(point.name, point.value, point.timestamp_ms, point.step) for point in batch.metrics]
+        params = [Param(name, value) for name, value in batch.params]
+        tags = [RunTag(name, value) for name, value in batch.tags]
+        self._ask(lambda: self._client.log_batch(run_id, metrics=metrics, params=params, tags=tags))
+
+    def log_datasets(self, run_id: str, datasets: Sequence[PlannedDataset]) -> None:
+        """Record dataset inputs; repeating it changes nothing."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag  # noqa: PLC0415 - mlflow takes seconds to import
+
+        inputs = [
+            DatasetInput(
+                Dataset(item.name, item.digest, item.source_type, item.source, profile=item.profile or None),
+                [InputTag("mlflow.data.context", "evaluation")],
+            )
+            for item in datasets
+        ]
+        self._ask(lambda: self._client.log_inputs(run_id, inputs))
+
+    def put_artifact(self, run: RunState, path: str, file: Path) -> None:
+        """Store a file of the run under the path; repeating it overwrites."""
+        target = PurePosixPath(path)
+        folder = str(target.parent) if target.parent.name else None
+        with tempfile.TemporaryDirectory() as scratch:
+            named = Path(scratch) / target.name
+            named.symlink_to(file.absolute())
+            self._ask(lambda: self._client.log_artifact(run.run_id, str(named), folder))
+
+    def set_status(self, run_id: str, status: str, *, ended_ms: int | None = None) -> None:
+        """Set the run's status and, for a terminal one, its end time (Unix milliseconds)."""
+        if ended_ms is None:
+            self._ask(lambda: self._client.update_run(run_id, status=status))
+        else:
+            self._ask(lambda: self._client.set_terminated(run_id, status=status, end_time=ended_ms))
+
+    def delete_run(self, run_id: str) -> None:
+        """Mark the run deleted."""
+        self._ask(lambda: self._client.delete_run(run_id))
+
+    def close(self) -> None:
+        """Nothing is held: MLflow shares its connections within the process."""
+
+    @property
+    def _client(self) -> MlflowClient:
+        if self._opened is None:
+            from mlflow.tracking import MlflowClient  # noqa: PLC0415 - mlflow takes seconds to import
+
+            self._opened = MlflowClient(tracking_uri=self.tracking_uri)
+        return self._opened
+
+    def _experiment_state(self, found: Experiment) -> ExperimentState:
+        if found.lifecycle_stage == "deleted":
+            raise deleted_experiment(found.name, found.experiment_id, where=self._where)
+        return ExperimentState(id=found.experiment_id, name=found.name)
+
+    def _ask(self, call: Callable[[], Result], *, is_repeatable: bool = True) -> Result:
+        def attempt() -> Result:
+            try:
+                with _quiet(), _client_bounds(self._patience):
+                    return call()
+            except Exception as error:  # the wall before a foreign client, its stores and artifact plugins
+                raise self._translation(error, is_repeatable=is_repeatable) from error
+
+        return self._patience.insist(attempt)
+
+    def _translation(self, error: Exception, *, is_repeatable: bool) -> DestinationError:
+        said = " ".join(str(error).split())
+        code = str(getattr(error, "error_code", ""))
+        response = getattr(error, "response", None)
+        if response is not None:
+            return refused(int(response.status_code), code, said, where=self._where)
+        lost = "API request to" in said or (isinstance(error, OSError) and is_http(self.tracking_uri))
+        if lost:
+            return (unreachable if is_repeatable else answer_lost)(said, where=self._where)
+        if "database is locked" in said or "already exists (Background" in said:
+            return unreachable("another process is writing to its database", where=self._where)
+        status = getattr(error, "get_http_status_code", lambda: 0)()
+        return refused(status, code, said or type(error).__name__, where=self._where)
+
+
+def _run_state(run: Run) -> RunState:
+    return RunState(
+        run_id=run.info.run_id,
+        experiment_id=run.info.experiment_id,
+        status=run.info.status,
+        artifact_uri=run.info.artifact_uri,
+        started_ms=run.info.start_time or 0,
+        is_deleted=run.info.lifecycle_stage == "deleted",
+        tags=dict(run.data.tags),
+    )
+
+
+def _artifact_location(tracking_uri: str, experiment: str) -> str | None:
+    """A folder beside the sqlite file, unless that is the working folder, where MLflow's default leads anyway."""
+    file = sqlite_file(tracking_uri)
+    if file is None or file.parent == Path.cwd():
+        return None
+    return (file.parent / "mlruns" / f"{slug(experiment)}-{digest(experiment)[:8]}").as_uri()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No migration log, no deprecation warnings of MLflow's own dependencies on the user's terminal."""
+    loggers = [logging.getLogger(name) for name in _NOISY_LOGGERS]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import mlflow.tracking  # noqa: F401, PLC0415 - takes seconds; sets its own log level, so it comes before ours
+
+        levels = [logger.level for logger in loggers]
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
+
+
+@contextmanager
+def _client_bounds(patience: Patience) -> Iterator[None]:
+    """The client's own settings for the duration: one try, as long as one of ours."""
+    bounds = {
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": str(max(1, round(patience.read_s))),
+    }
+    before = {name: os.environ.get(name) for name in bounds}
+    os.environ.update(bounds)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -1,0 +1,168 @@
+"""Outbox: deliveries and how far each has come, in a sqlite file that survives a crash at any moment."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, Self
+
+import msgspec
+
+from evaltrail.core.delivery import Receipt, Skipped
+from evaltrail.core.errors import StorageError
+from evaltrail.destinations.mlflow.run_plan import RunPlan
+
+Phase = Literal["planned", "creating", "created", "batched", "inputs", "finished"]
+"""What MLflow is known to hold: nothing, perhaps a run, the run, its batches and some files, its inputs, all."""
+
+_STATEMENT = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- name: |\Z)", re.MULTILINE | re.DOTALL)
+_STATEMENTS = dict(_STATEMENT.findall(Path(__file__).with_name("outbox.sql").read_text(encoding="utf-8")))
+_WAIT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One delivery as the outbox knows it."""
+
+    key: str
+    tracking_uri: str
+    plan: RunPlan | None
+    """None once the delivery is finished."""
+    phase: Phase = "planned"
+    artifacts: int = 0
+    """How many of the plan's artifacts have been put."""
+    run_id: str = ""
+    experiment_id: str = ""
+    skipped: tuple[Skipped, ...] = ()
+    """What was found missing on the way."""
+    attempts: int = 0
+    """Attempts that failed."""
+    last_error: str = ""
+    receipt: Receipt | None = None
+
+
+class Outbox:
+    """The deliveries of one folder; to be used by one thread, closed as a context manager.
+
+    Args:
+        folder: made with mode 0700 when missing; ``outbox.db`` in it gets mode 0600.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with _storage(folder):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file = folder / "outbox.db"
+            file.touch(mode=0o600)
+            self._rows = sqlite3.connect(file, timeout=_WAIT_S, isolation_level=None)
+            self._rows.row_factory = sqlite3.Row
+            self._rows.execute("PRAGMA journal_mode = WAL")
+            self._rows.execute("PRAGMA synchronous = FULL")
+            self._rows.execute(_STATEMENTS["create"])
+
+    def put(self, plan: RunPlan, tracking_uri: str) -> Delivery:
+        """The delivery of this plan, written down; a known one keeps its phase."""
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        self._write("put", key=plan.key, tracking_uri=tracking_uri, plan=plan.to_json(), created_at=now)
+        found = self.get(plan.key, tracking_uri)
+        if found is None:
+            raise StorageError("a delivery that was just written is gone", where=str(self.folder / "outbox.db"))
+        return found
+
+    def get(self, key: str, tracking_uri: str) -> Delivery | None:
+        """The delivery, or None when nobody put it."""
+        rows = self._read("get", key=key, tracking_uri=tracking_uri)
+        return _delivery(rows[0]) if rows else None
+
+    def advance(self, delivery: Delivery) -> Delivery:
+        """The delivery, its phase now on disk."""
+        self._write(
+            "advance",
+            key=delivery.key,
+            tracking_uri=delivery.tracking_uri,
+            phase=delivery.phase,
+            artifacts=delivery.artifacts,
+            run_id=delivery.run_id,
+            experiment_id=delivery.experiment_id,
+            skipped=msgspec.json.encode(delivery.skipped),
+        )
+        return delivery
+
+    def finish(self, delivery: Delivery, receipt: Receipt) -> Delivery:
+        """The delivery with its receipt, finished."""
+        self._write(
+            "finish",
+            key=delivery.key,
+            tracking_uri=delivery.tracking_uri,
+            run_id=receipt.run_id,
+            experiment_id=receipt.experiment_id,
+            receipt=msgspec.json.encode(receipt),
+        )
+        return replace(delivery, phase="finished", receipt=receipt, plan=None)
+
+    def fail(self, delivery: Delivery, error: str) -> None:
+        """Record that an attempt failed; the delivery keeps waiting."""
+        self._write("fail", key=delivery.key, tracking_uri=delivery.tracking_uri, last_error=error)
+
+    def waiting(self) -> list[Delivery]:
+        """Deliveries that are not finished, in the order they were put."""
+        return [_delivery(row) for row in self._read("waiting")]
+
+    def receipt(self, key: str) -> Receipt | None:
+        """The receipt of a finished delivery, else None."""
+        rows = self._read("receipts", key=key)
+        return msgspec.json.decode(rows[0]["receipt"], type=Receipt) if rows else None
+
+    def close(self) -> None:
+        """Close the file."""
+        self._rows.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _write(self, statement: str, **values: str | int | bytes) -> None:
+        with _storage(self.folder):
+            self._rows.execute(_STATEMENTS[statement], values)
+
+    def _read(self, statement: str, **values: str) -> list[sqlite3.Row]:
+        with _storage(self.folder):
+            return self._rows.execute(_STATEMENTS[statement], values).fetchall()
+
+
+def _delivery(row: sqlite3.Row) -> Delivery:
+    return Delivery(
+        key=row["key"],
+        tracking_uri=row["tracking_uri"],
+        plan=RunPlan.from_json(row["plan"]) if row["plan"] else None,
+        phase=row["phase"],
+        artifacts=row["artifacts"],
+        run_id=row["run_id"],
+        experiment_id=row["experiment_id"],
+        skipped=msgspec.json.decode(row["skipped"], type=tuple[Skipped, ...]),
+        attempts=row["attempts"],
+        last_error=row["last_error"],
+        receipt=msgspec.json.decode(row["receipt"], type=Receipt) if row["receipt"] else None,
+    )
+
+
+@contextmanager
+def _storage(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        raise StorageError(
+            f"the outbox cannot be used: {error}",
+            hint="free space or make the folder writable, or set EVALTRAIL_HOME to another one",
+            where=str(folder / "outbox.db"),
+        ) from error

@@ -1,0 +1,46 @@
+-- name: create
+-- One row a delivery and tracking URI; phase says what MLflow is known to hold.
+CREATE TABLE IF NOT EXISTS deliveries (
+    key TEXT NOT NULL,
+    tracking_uri TEXT NOT NULL,
+    plan BLOB NOT NULL,
+    phase TEXT NOT NULL DEFAULT 'planned',
+    artifacts INTEGER NOT NULL DEFAULT 0,
+    run_id TEXT NOT NULL DEFAULT '',
+    experiment_id TEXT NOT NULL DEFAULT '',
+    skipped BLOB NOT NULL DEFAULT '[]',
+    created_at TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    last_error TEXT NOT NULL DEFAULT '',
+    receipt BLOB,
+    PRIMARY KEY (key, tracking_uri)
+);
+
+-- name: put
+-- A delivery that is already known keeps its phase; its files may have moved.
+INSERT INTO deliveries (key, tracking_uri, plan, created_at) VALUES (:key, :tracking_uri, :plan, :created_at)
+ON CONFLICT (key, tracking_uri) DO UPDATE SET plan = excluded.plan;
+
+-- name: get
+SELECT * FROM deliveries WHERE key = :key AND tracking_uri = :tracking_uri;
+
+-- name: advance
+UPDATE deliveries
+SET phase = :phase, artifacts = :artifacts, run_id = :run_id, experiment_id = :experiment_id, skipped = :skipped
+WHERE key = :key AND tracking_uri = :tracking_uri;
+
+-- name: finish
+-- The plan has done its work; only the receipt is kept.
+UPDATE deliveries
+SET phase = 'finished', run_id = :run_id, experiment_id = :experiment_id, receipt = :receipt, last_error = '', plan = x''
+WHERE key = :key AND tracking_uri = :tracking_uri;
+
+-- name: fail
+UPDATE deliveries SET attempts = attempts + 1, last_error = :last_error
+WHERE key = :key AND tracking_uri = :tracking_uri;
+
+-- name: receipts
+SELECT receipt FROM deliveries WHERE key = :key AND receipt IS NOT NULL ORDER BY rowid DESC LIMIT 1;
+
+-- name: waiting
+SELECT * FROM deliveries WHERE phase <> 'finished' ORDER BY rowid;

@@ -1,0 +1,90 @@
+"""RunPlan: one MLflow run as a value, complete before anything is sent; printable and stored in the outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from evaltrail.core.delivery import Skipped
+from evaltrail.destinations.mlflow.naming import NameMap
+
+TABLE_FILE = "eval_results_table.json"
+NAME_MAP_FILE = "name_map.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedMetric:
+    """One point of one metric."""
+
+    name: str
+    value: float
+    """Finite."""
+    timestamp_ms: int
+    """The same at every attempt, so that MLflow stores the point once."""
+    step: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedArtifact:
+    """One file and the path it gets in the run."""
+
+    path: str
+    file: str = ""
+    """Where the bytes lie; empty = made from the bundle when the delivery begins."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedDataset:
+    """One dataset input of the run."""
+
+    name: str
+    digest: str
+    source_type: str
+    """``hugging_face``, ``http`` or ``local``: MLflow's words for where a dataset lies."""
+    source: str
+    """JSON as MLflow's dataset source of that type reads it."""
+    profile: str = ""
+    """JSON with the number of records, or empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPlan:
+    """Everything one run gets."""
+
+    key: str
+    """Identity of the delivery: same key, same run."""
+    parent_key: str = ""
+    """Key of the plan whose run is this run's parent; empty = none."""
+    parent_run_id: str = ""
+    """Known parent run; empty = none, or found by ``parent_key``."""
+    run_id: str = ""
+    """Existing run to land in; empty = a new one."""
+    experiment: str = ""
+    experiment_id: str = ""
+    """Set instead of the name."""
+    run_name: str
+    user: str = ""
+    task: str = ""
+    """Task of a child run; empty for the run of the whole bundle."""
+    started_ms: int
+    ended_ms: int
+    status: str
+    """Terminal status: FINISHED, FAILED or KILLED."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str] = field(default_factory=dict)
+    metrics: tuple[PlannedMetric, ...] = ()
+    artifacts: tuple[PlannedArtifact, ...] = ()
+    datasets: tuple[PlannedDataset, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    names: NameMap = field(default_factory=NameMap)
+
+    def to_json(self) -> bytes:
+        """The plan as JSON, for the outbox and for ``--dry-run``."""
+        return msgspec.json.encode(self)
+
+    @staticmethod
+    def from_json(data: bytes) -> RunPlan:
+        """The plan that ``to_json`` wrote."""
+        return msgspec.json.decode(data, type=RunPlan)

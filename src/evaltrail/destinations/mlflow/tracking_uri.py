@@ -1,0 +1,46 @@
+"""Tracking URIs: which one is meant, what may be shown of it, and where a run is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+DEFAULT_STORE = "mlflow.db"
+_SQLITE = "sqlite:///"
+
+
+def resolve_tracking_uri(given: str, environ: Mapping[str, str]) -> str:
+    """The tracking URI that is meant: the given one, else MLFLOW_TRACKING_URI, else sqlite in the working folder.
+
+    A relative sqlite path becomes absolute, so that a later ``sync`` from another folder finds the same store.
+    """
+    uri = given.strip() or environ.get("MLFLOW_TRACKING_URI", "").strip() or _SQLITE + DEFAULT_STORE
+    file = sqlite_file(uri)
+    if file is not None:
+        return f"{_SQLITE}{file.absolute()}{''.join(uri.partition('?')[1:])}"
+    return uri.rstrip("/") if is_http(uri) else uri
+
+
+def is_http(tracking_uri: str) -> bool:
+    """Whether the URI is that of a tracking server spoken to over HTTP."""
+    return tracking_uri.startswith(("http://", "https://"))
+
+
+def sqlite_file(tracking_uri: str) -> Path | None:
+    """The file of a sqlite store; None for every other URI."""
+    path = tracking_uri.removeprefix(_SQLITE).partition("?")[0] if tracking_uri.startswith(_SQLITE) else ""
+    return Path(path) if path else None
+
+
+def public_uri(tracking_uri: str) -> str:
+    """The URI without user name and password, fit for messages and links."""
+    parts = urlsplit(tracking_uri)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if "@" in parts.netloc else tracking_uri
+
+
+def run_url(tracking_uri: str, experiment_id: str, run_id: str) -> str:
+    """Where MLflow's UI shows the run; empty for a store without a server."""
+    if not is_http(tracking_uri):
+        return ""
+    return f"{public_uri(tracking_uri).rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}"

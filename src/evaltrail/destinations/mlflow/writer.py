@@ -1,0 +1,225 @@
+"""Carry out a RunPlan exactly once: find or create its run, go on from the recorded phase, end the run last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from evaltrail.core.delivery import Receipt, Skipped
+from evaltrail.core.errors import DestinationError, DestinationUnreachableError
+from evaltrail.destinations.mlflow.batches import batches
+from evaltrail.destinations.mlflow.lease import lease
+from evaltrail.destinations.mlflow.outbox import Delivery, Outbox
+from evaltrail.destinations.mlflow.port import ANSWER_LOST, ExperimentState, Gateway, NewRun, RunState
+from evaltrail.destinations.mlflow.refusal import TOO_LARGE
+from evaltrail.destinations.mlflow.run_plan import PlannedArtifact, RunPlan
+from evaltrail.destinations.mlflow.tracking_uri import run_url
+
+KEY_TAG = "evaltrail.key"
+
+StepSink = Callable[[str], None]
+"""Called with a few words before each step, from the thread that delivers."""
+
+_CREATE_ATTEMPTS = 3
+_RUNS_OWN = ("mlflow.source.", "mlflow.note.")
+"""Tags that a run which was there before us keeps as they are."""
+
+
+def silent(step: str) -> None:
+    """The sink of who does not want to know."""
+
+
+def deliver(
+    plan: RunPlan, outbox: Outbox, gateway: Gateway, *, fresh: bool = False, progress: StepSink = silent
+) -> Receipt:
+    """The receipt of the one run of this plan, complete; an already complete one is left as it is.
+
+    Args:
+        plan: what to land; every file it names is complete.
+        outbox: where the phases are recorded.
+        gateway: the tracking URI to land in.
+        fresh: the identity is new and was never attempted, so that no run needs to be looked for.
+        progress: told each step.
+
+    Raises:
+        BusyError: another process delivers the same key.
+        DestinationUnreachableError: MLflow is away; the delivery waits in the outbox.
+        DestinationError: MLflow refuses; the delivery waits in the outbox with the reason.
+    """
+    with lease(outbox.folder / "leases", plan.key):
+        delivery = outbox.put(plan, gateway.tracking_uri)
+        try:
+            return _Landing(plan, outbox, gateway, progress).land(delivery, fresh=fresh)
+        except DestinationError as error:
+            outbox.fail(delivery, str(error))
+            raise
+
+
+class _Landing:
+    """One attempt at one plan."""
+
+    def __init__(self, plan: RunPlan, outbox: Outbox, gateway: Gateway, progress: StepSink) -> None:
+        self._plan = plan
+        self._outbox = outbox
+        self._gateway = gateway
+        self._progress = progress
+        self._may_have_twins = False
+
+    def land(self, delivery: Delivery, *, fresh: bool) -> Receipt:
+        """The receipt, after the steps that are still missing."""
+        self._may_have_twins = delivery.phase != "planned" and not self._plan.run_id
+        self._progress("looking for the experiment")
+        given = self._given_run() if self._plan.run_id else None
+        experiment = self._experiment(given)
+        run = given or self._known_run(delivery, experiment, fresh=fresh)
+        if run is not None and run.is_terminal and run.tags.get(KEY_TAG) == self._plan.key:
+            return self._finished(delivery, experiment, run)
+        if run is None or run.run_id != delivery.run_id:
+            delivery, run = self._begun(delivery, experiment, run)
+        delivery = self._batched(delivery)
+        delivery = self._stored(delivery, run)
+        self._with_inputs(delivery)
+        if self._may_have_twins:
+            self._only_run(experiment, keep=run.run_id)
+        self._progress("ending the run")
+        self._gateway.set_status(run.run_id, self._plan.status, ended_ms=self._plan.ended_ms)
+        return self._finished(delivery, experiment, replace(run, status=self._plan.status))
+
+    def _given_run(self) -> RunState:
+        run = self._gateway.get_run(self._plan.run_id)
+        if run is None or run.is_deleted:
+            raise DestinationError(
+                f"the run {self._plan.run_id!r} that is to be landed in does not exist",
+                code="unknown_run",
+                hint="check MLFLOW_RUN_ID, or unset it for a new run",
+            )
+        return run
+
+    def _experiment(self, given: RunState | None) -> ExperimentState:
+        known_id = self._plan.experiment_id if given is None else given.experiment_id
+        if known_id:
+            return self._gateway.experiment_by_id(known_id)
+        return self._gateway.experiment(self._plan.experiment)
+
+    def _known_run(self, delivery: Delivery, experiment: ExperimentState, *, fresh: bool) -> RunState | None:
+        """The run of an earlier attempt, by its recorded id, else by its key; None when there is none."""
+        if delivery.run_id:
+            run = self._gateway.get_run(delivery.run_id)
+            if run is not None and not run.is_deleted:
+                return run
+        if experiment.is_new or (fresh and delivery.phase == "planned"):
+            return None
+        return self._only_run(experiment)
+
+    def _only_run(self, experiment: ExperimentState, *, keep: str = "") -> RunState | None:
+        """The run with our key: the one to keep, else a complete one, else the oldest; its twins are deleted."""
+        runs = self._gateway.find_runs(experiment.id, KEY_TAG, self._plan.key)
+        ranked = sorted(runs, key=lambda run: (run.run_id != keep, not run.is_terminal, run.started_ms, run.run_id))
+        for twin in ranked[1:]:
+            self._gateway.delete_run(twin.run_id)
+        return ranked[0] if ranked else None
+
+    def _begun(
+        self, delivery: Delivery, experiment: ExperimentState, run: RunState | None
+    ) -> tuple[Delivery, RunState]:
+        """The delivery at its first recorded step, with a run that is open: found, given or created."""
+        delivery = replace(delivery, phase="creating", experiment_id=experiment.id, run_id="", artifacts=0, skipped=())
+        self._outbox.advance(delivery)
+        if run is None:
+            self._progress("creating the run")
+            run = self._created(experiment)
+        elif run.is_terminal:
+            self._gateway.set_status(run.run_id, "RUNNING")
+        return self._outbox.advance(replace(delivery, phase="created", run_id=run.run_id)), run
+
+    def _created(self, experiment: ExperimentState) -> RunState:
+        """A new run; after a lost answer the one that was created all the same."""
+        new = NewRun(
+            experiment_id=experiment.id,
+            name=self._plan.run_name,
+            user=self._plan.user,
+            started_ms=self._plan.started_ms,
+            tags={**self._plan.tags, **self._parent_tag()},
+        )
+        attempt = 1
+        while True:
+            try:
+                return self._gateway.create_run(new)
+            except DestinationUnreachableError as error:
+                if error.code != ANSWER_LOST or attempt == _CREATE_ATTEMPTS:
+                    raise
+            attempt += 1
+            self._may_have_twins = True
+            found = self._only_run(experiment)
+            if found is not None:
+                return found
+
+    def _parent_tag(self) -> dict[str, str]:
+        parent_id = self._plan.parent_run_id
+        if self._plan.parent_key:
+            parent = self._outbox.get(self._plan.parent_key, self._gateway.tracking_uri)
+            parent_id = "" if parent is None else parent.run_id
+            if not parent_id:
+                raise DestinationUnreachableError(
+                    "the parent run has not landed yet", hint="`evaltrail sync` sends both"
+                )
+        return {"mlflow.parentRunId": parent_id} if parent_id else {}
+
+    def _batched(self, delivery: Delivery) -> Delivery:
+        if delivery.phase != "created":
+            return delivery
+        self._progress("sending metrics and params")
+        is_own = not self._plan.run_id
+        tags = {} if is_own else {name: tag for name, tag in self._plan.tags.items() if not name.startswith(_RUNS_OWN)}
+        for batch in batches(self._plan.metrics, self._plan.params, tags):
+            self._gateway.log_batch(delivery.run_id, batch)
+        return self._outbox.advance(replace(delivery, phase="batched"))
+
+    def _stored(self, delivery: Delivery, run: RunState) -> Delivery:
+        for artifact in self._plan.artifacts[delivery.artifacts :]:
+            self._progress(f"sending {artifact.path}")
+            missing = self._put(artifact, run)
+            delivery = self._outbox.advance(
+                replace(delivery, artifacts=delivery.artifacts + 1, skipped=(*delivery.skipped, *missing))
+            )
+        return delivery
+
+    def _put(self, artifact: PlannedArtifact, run: RunState) -> tuple[Skipped, ...]:
+        """Nothing, or why the file could not land."""
+        file = Path(artifact.file)
+        if not artifact.file or not file.is_file():
+            return (
+                Skipped(what=f"artifact {artifact.path}", why=f"there is no file {artifact.file or artifact.path}"),
+            )
+        try:
+            self._gateway.put_artifact(run, artifact.path, file)
+        except DestinationError as error:
+            if error.code != TOO_LARGE:
+                raise
+            return (Skipped(what=f"artifact {artifact.path}", why=str(error)),)
+        return ()
+
+    def _with_inputs(self, delivery: Delivery) -> None:
+        if delivery.phase != "batched":
+            return
+        if self._plan.datasets:
+            self._gateway.log_datasets(delivery.run_id, self._plan.datasets)
+        self._outbox.advance(replace(delivery, phase="inputs"))
+
+    def _finished(self, delivery: Delivery, experiment: ExperimentState, run: RunState) -> Receipt:
+        missing = {skipped.what for skipped in delivery.skipped}
+        receipt = Receipt(
+            run_id=run.run_id,
+            run_url=run_url(self._gateway.tracking_uri, experiment.id, run.run_id),
+            experiment_id=experiment.id,
+            experiment_name=experiment.name,
+            task=self._plan.task,
+            metrics_logged=len({point.name for point in self._plan.metrics}),
+            params_logged=len(self._plan.params),
+            artifacts_logged=len(self._plan.artifacts) - len(missing),
+            skipped=(*self._plan.skipped, *delivery.skipped),
+            status=run.status,
+        )
+        self._outbox.finish(delivery, receipt)
+        return receipt

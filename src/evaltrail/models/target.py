@@ -1,0 +1,42 @@
+"""From a target to a model that can be asked: an endpoint, or a baseline computed here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from evaltrail.core.errors import InputError
+from evaltrail.core.ports import Model
+from evaltrail.core.request import ModelTarget, RequestLimits
+from evaltrail.core.values import Json
+from evaltrail.models.baseline import Baseline
+from evaltrail.models.endpoint import Endpoint
+
+
+def open_model(
+    target: ModelTarget,
+    *,
+    generation: Mapping[str, Json],
+    limits: RequestLimits,
+    api_key: str = "",
+    references: Sequence[str] = (),
+    seed: int = 0,
+) -> Model:
+    """The model of a target; enter it (``async with``) before it is asked.
+
+    Args:
+        target: which model, and where.
+        generation: settings that go into every request as they are.
+        limits: how hard an endpoint may be pressed.
+        api_key: the key itself, never its variable's name; empty = none.
+        references: the accepted answers of the task, for baselines.
+        seed: of the ``random`` baseline and of back-off jitter.
+
+    Raises:
+        InputError: no such baseline, no URL for an endpoint, or a setting that cannot be sent.
+    """
+    if target.is_baseline:
+        return Baseline(target.id.removeprefix("baseline:"), references=references, seed=seed)
+    if not target.url:
+        hint = "add --url http://host:port/v1, or use baseline:extractive"
+        raise InputError(f"model {target.id!r} has no URL", code="no_url", hint=hint)
+    return Endpoint(target, generation=generation, limits=limits, api_key=api_key, seed=seed)

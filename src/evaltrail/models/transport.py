@@ -1,0 +1,142 @@
+"""Transport: the pool of connections to one endpoint, direct or through a proxy, with or without TLS."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from time import monotonic
+
+from evaltrail.models.address import Address
+from evaltrail.models.connection import Connection, Reply
+from evaltrail.models.proxies import Proxy, proxy_for
+
+CONNECT_TIMEOUT_S = 10.0
+
+
+class Transport:
+    """Sends whole requests to one address and hands back replies; connections are kept and used again.
+
+    Args:
+        address: the endpoint.
+        environ: where proxies and the custom CA are named.
+    """
+
+    def __init__(self, address: Address, environ: Mapping[str, str]) -> None:
+        self._address = address
+        self._environ = environ
+        self._proxy = proxy_for(address, environ)
+        self._tls: ssl.SSLContext | None = None
+        self._idle: list[Connection] = []
+        self._all: set[Connection] = set()
+
+    @property
+    def plain_proxy(self) -> Proxy | None:
+        """The proxy that wants requests in absolute form (plain http through a proxy), if any."""
+        return self._proxy if self._address.scheme == "http" else None
+
+    async def exchange(self, request: bytes, timeout_s: float) -> Reply:
+        """The reply to a request; sent once more over a fresh connection where an idle one had been closed."""
+        deadline = monotonic() + timeout_s
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.is_reusable:
+                self._all.discard(connection)
+                continue
+            reply = await self._over(connection, request, deadline)
+            if not reply.is_stale:
+                return reply
+            break
+        try:
+            async with asyncio.timeout(min(CONNECT_TIMEOUT_S, max(0.0, deadline - monotonic()))):
+                connection = await self._connect()
+        except TimeoutError:
+            return Reply(error="unreachable", detail="connecting took too long")
+        except (OSError, UnicodeError) as error:
+            return Reply(error="unreachable", detail=str(error))
+        self._all.add(connection)
+        return await self._over(connection, request, deadline)
+
+    def sweep(self, now: float) -> None:
+        """End every exchange that is past its deadline."""
+        for connection in self._all:
+            if connection.deadline < now:
+                connection.fail("timeout", "no complete answer in time")
+
+    def close(self) -> None:
+        """Close every connection."""
+        for connection in self._all:
+            connection.abort()
+        self._all.clear()
+        self._idle.clear()
+
+    async def _over(self, connection: Connection, request: bytes, deadline: float) -> Reply:
+        try:
+            reply = await connection.exchange(request, deadline)
+        except asyncio.CancelledError:
+            connection.abort()
+            self._all.discard(connection)
+            raise
+        if connection.is_reusable:
+            self._idle.append(connection)
+        else:
+            self._all.discard(connection)
+        return reply
+
+    async def _connect(self) -> Connection:
+        loop = asyncio.get_running_loop()
+        address, proxy = self._address, self._proxy
+        if proxy is not None and address.scheme == "https":
+            return await self._tunnelled(loop, proxy)
+        host, port = (proxy.host, proxy.port) if proxy else (address.host, address.port)
+        tls = self._context() if address.scheme == "https" else None
+        _, connection = await loop.create_connection(lambda: Connection(loop), host, port, ssl=tls)
+        return connection
+
+    async def _tunnelled(self, loop: asyncio.AbstractEventLoop, proxy: Proxy) -> Connection:
+        """A TLS connection through the proxy's CONNECT (RFC 9110, section 9.3.6)."""
+        transport, tunnel = await loop.create_connection(lambda: _Tunnel(loop), proxy.host, proxy.port)
+        host = f"[{self._address.host}]" if ":" in self._address.host else self._address.host
+        place = f"{host}:{self._address.port}"
+        login = f"Proxy-Authorization: {proxy.authorization}\r\n" if proxy.authorization else ""
+        try:
+            transport.write(f"CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n{login}\r\n".encode())
+            head = await tunnel.head
+            if head[9:12] != b"200":
+                raise ConnectionError(f"the proxy refuses to connect: {head[9:60].decode('latin-1').strip()}")
+            connection = Connection(loop)
+            secure = await loop.start_tls(transport, connection, self._context(), server_hostname=self._address.host)
+        except BaseException:
+            transport.abort()
+            raise
+        if secure is None:
+            raise ConnectionError("the connection was closed while TLS was being set up")
+        connection.connection_made(secure)
+        return connection
+
+    def _context(self) -> ssl.SSLContext:
+        if self._tls is None:
+            custom = self._environ.get("SSL_CERT_FILE") or self._environ.get("REQUESTS_CA_BUNDLE")
+            if custom and Path(custom).is_dir():
+                self._tls = ssl.create_default_context(capath=custom)
+            else:
+                self._tls = ssl.create_default_context(cafile=custom or None)
+        return self._tls
+
+
+class _Tunnel(asyncio.Protocol):
+    """Waits for the head of a proxy's answer to CONNECT."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.head: asyncio.Future[bytes] = loop.create_future()
+        self._data = b""
+
+    def data_received(self, data: bytes) -> None:
+        self._data += data
+        if not self.head.done() and (b"\r\n\r\n" in self._data or len(self._data) > 1 << 16):
+            self.head.set_result(self._data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.head.done():
+            self.head.set_exception(exc or ConnectionResetError("the proxy closed the connection"))

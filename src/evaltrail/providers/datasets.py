@@ -1,0 +1,200 @@
+"""Data sets as streams of records: files beside the task, or hf://org/name from a local mirror or the hub."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+
+from evaltrail.core.errors import InputError
+from evaltrail.core.ids import nearest
+
+Fields = Mapping[str, Any]
+SUFFIXES = (".jsonl", ".json", ".csv", ".parquet")
+_MAX_LINE = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record and where it stands, for messages: ``line 17``."""
+
+    where: str
+    fields: Fields
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordSource:
+    """A data set that can be read again and again."""
+
+    name: str
+    source: str
+    """As the user named it; for lineage."""
+    files: tuple[Path, ...] = ()
+    hub: str = ""
+    """``hf://...`` when it must be read through the hub's own library."""
+
+    def __iter__(self) -> Iterator[Record]:
+        """The records, one at a time.
+
+        Raises:
+            InputError: a record cannot be read; says file, line and why.
+        """
+        if self.hub:
+            return _hub_records(self.hub)
+        return chain.from_iterable(_READERS[file.suffix.lower()](file) for file in self.files)
+
+
+def find_dataset(name: str, folder: Path, mirror: Path | None, where: str) -> RecordSource:
+    """The data set that a task file names.
+
+    Args:
+        name: a path relative to ``folder``, or ``hf://org/name?split=test``.
+        folder: where the task file lies.
+        mirror: EVALTRAIL_DATASETS_DIR, looked up before any hub.
+        where: the task file's key, for errors.
+
+    Raises:
+        InputError: there is no such file, or its kind is unknown.
+    """
+    if name.startswith("hf://"):
+        return _find_hub(name, mirror)
+    file = (folder / name).expanduser()
+    if file.suffix.lower() not in SUFFIXES:
+        raise InputError(
+            f"the data set {name!r} has no known ending", code="bad_dataset", where=where, hint=f"{SUFFIXES} are read"
+        )
+    if not file.is_file():
+        beside = [path.name for path in folder.iterdir() if path.suffix.lower() in SUFFIXES] if folder.is_dir() else []
+        hint = nearest(name, beside) or f"put the file beside the task, in {folder}"
+        raise InputError(f"the data set {name!r} is not there", code="missing_dataset", where=where, hint=hint)
+    return RecordSource(name=file.stem, source=name, files=(file,))
+
+
+def _find_hub(name: str, mirror: Path | None) -> RecordSource:
+    parts = urlsplit(name)
+    path = f"{parts.netloc}{parts.path}".strip("/")
+    split = parse_qs(parts.query).get("split", ["test"])[0]
+    config = parse_qs(parts.query).get("config", [""])[0]
+    if any(part in {"", ".", ".."} for part in path.split("/")) or "/" in split + config or ".." in (split, config):
+        raise InputError(f"{name!r} is no data set name", code="bad_dataset", hint="write hf://org/name?split=test")
+    if mirror is not None:
+        folder = mirror.joinpath(*path.split("/"), *([config] if config else []))
+        found = sorted(
+            file
+            for pattern in (f"{split}.*", f"{split}-*", f"data/{split}-*")
+            for file in folder.glob(pattern)
+            if file.suffix.lower() in SUFFIXES
+        )
+        if found:
+            return RecordSource(name=path, source=name, files=tuple(found))
+    return RecordSource(name=path, source=name, hub=name)
+
+
+def _hub_records(name: str) -> Iterator[Record]:
+    parts = urlsplit(name)
+    query = {key: values[0] for key, values in parse_qs(parts.query).items()}
+    hint = "pip install datasets, or put <split>.jsonl below EVALTRAIL_DATASETS_DIR/org/name"
+    try:
+        from datasets import load_dataset  # noqa: PLC0415  optional, and slow to import
+    except ImportError as error:
+        raise InputError(f"{name} is not in the local mirror", code="missing_dataset", hint=hint) from error
+    try:
+        rows = load_dataset(
+            f"{parts.netloc}{parts.path}",
+            query.get("config"),
+            split=query.get("split", "test"),
+            revision=query.get("revision"),
+            streaming=True,
+        )
+        for number, row in enumerate(rows, 1):
+            yield Record(f"row {number}", row)
+    except (OSError, ValueError) as error:
+        line = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+        raise InputError(f"the hub does not give {name}: {line}", code="missing_dataset", hint=hint) from error
+
+
+def _jsonl(file: Path) -> Iterator[Record]:
+    decode = msgspec.json.Decoder(dict[str, Any]).decode
+    with _open(file).open("rb") as lines:
+        number = 0
+        while line := lines.readline(_MAX_LINE):
+            number += 1
+            text = line.removeprefix(b"\xef\xbb\xbf").strip() if number == 1 else line.strip()
+            if not text:
+                continue
+            try:
+                yield Record(f"{file.name}:{number}", decode(text))
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise InputError(
+                    f"the line is no JSON object: {error}",
+                    code="broken_record",
+                    where=f"{file}:{number}",
+                    hint="each line holds one object such as {...}; mend or remove the line",
+                ) from error
+
+
+def _json(file: Path) -> Iterator[Record]:
+    try:
+        value = json.loads(_open(file).read_text(encoding="utf-8-sig"))
+    except ValueError as error:
+        raise InputError(f"the file is no JSON: {error}", code="broken_record", where=str(file)) from error
+    rows = next((rows for rows in value.values() if isinstance(rows, list)), None) if isinstance(value, dict) else value
+    if not isinstance(rows, list):
+        raise InputError("the file holds no list of records", code="broken_record", where=str(file))
+    for number, row in enumerate(rows, 1):
+        if not isinstance(row, dict):
+            raise InputError("the record is no object", code="broken_record", where=f"{file}, record {number}")
+        yield Record(f"{file.name}, record {number}", row)
+
+
+def _csv(file: Path) -> Iterator[Record]:
+    with _open(file).open(encoding="utf-8-sig", newline="") as text:
+        rows = csv.DictReader(text)
+        try:
+            for row in rows:
+                place = f"{file.name}:{rows.line_num}"
+                if None in row or None in row.values():
+                    raise InputError(
+                        f"the row has not the header's {len(rows.fieldnames or ())} columns",
+                        code="broken_record",
+                        where=f"{file}:{rows.line_num}",
+                    )
+                yield Record(place, row)
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise InputError(
+                f"the row cannot be read: {error}", code="broken_record", where=f"{file}:{rows.line_num + 1}"
+            ) from error
+
+
+def _parquet(file: Path) -> Iterator[Record]:
+    from pyarrow import ArrowException, parquet  # noqa: PLC0415  60 MB, only where a data set is parquet
+
+    try:
+        number = 0
+        with parquet.ParquetFile(_open(file)) as table:
+            for batch in table.iter_batches(batch_size=512):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield Record(f"{file.name}, row {number}", row)
+    except ArrowException as error:
+        raise InputError(f"the file is no parquet: {error}", code="broken_record", where=str(file)) from error
+
+
+def _open(file: Path) -> Path:
+    try:
+        with file.open("rb"):
+            return file
+    except OSError as error:
+        raise InputError(
+            f"the data set cannot be read: {error.strerror}", code="missing_dataset", where=str(file)
+        ) from error
+
+
+_READERS = {".jsonl": _jsonl, ".json": _json, ".csv": _csv, ".parquet": _parquet}

@@ -1,0 +1,213 @@
+"""The provider `native`: a task file joined with its data, checked in a first pass, ready to be asked."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+import msgspec
+
+from evaltrail.core.answer import Prompt
+from evaltrail.core.dataset import Dataset
+from evaltrail.core.errors import InputError
+from evaltrail.core.ids import digest, digest_bytes, nearest
+from evaltrail.core.request import EvaluationRequest
+from evaltrail.core.values import Json, Scalar
+from evaltrail.providers.datasets import Record, find_dataset
+from evaltrail.providers.extract import make_extractor
+from evaltrail.providers.fewshot import read_examples
+from evaltrail.providers.rendering import TaskTemplates, Turns
+from evaltrail.providers.tasks import TaskFile
+from evaltrail.scoring.catalog import make_metrics
+
+_CONTEXTS = ("contexts", "context", "passage", "document", "text", "story", "article")
+_QUESTIONS = ("question", "query", "input")
+_REFERENCES_KEPT = 10_000
+_ATTRIBUTE_CHARACTERS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One record with its place in the data set."""
+
+    index: int
+    id: str
+    record: Record
+
+
+class NativeTask:
+    """A task that was read, checked against its data and is ready to run.
+
+    Args:
+        task: the task file.
+        request: what was asked for: limit, samples, repeats, seed, generation.
+        mirror: EVALTRAIL_DATASETS_DIR.
+
+    Raises:
+        InputError: the data cannot be read, an id stands twice, a template names a field that is not there.
+    """
+
+    provider = "native"
+
+    def __init__(self, task: TaskFile, request: EvaluationRequest, mirror: Path | None) -> None:
+        self.name = task.name
+        self.repeats = request.repeats or task.repeats
+        self.generation: Mapping[str, Json] = {**task.generation, **request.generation}
+        self.metrics = make_metrics(task.metrics)
+        self.extractor = make_extractor(task.extract, task.where("extract"))
+        self.references: Counter[str] = Counter()
+        """First accepted answers and how often each stands in the data; what a baseline may know."""
+        self._task = task
+        self._seed = request.seed
+        self._templates = TaskTemplates(task)
+        self._source = find_dataset(task.dataset, task.file.parent, mirror, task.where("dataset"))
+        self._examples = read_examples(task.fewshot, task, self._templates, mirror) if task.fewshot else None
+        self._wanted = frozenset(request.sample_ids)
+        self._stop = self._records_wanted(request.limit)
+        self.dataset = self._first_pass()
+
+    @property
+    def total(self) -> int:
+        """Samples this task will have: records times repeats."""
+        return (self.dataset.size or 0) * self.repeats
+
+    @property
+    def identity(self) -> str:
+        """Digest of everything that decides what is asked and how it is scored, except the model."""
+        shots = self._examples.digest if self._examples else ""
+        parts: list[Json] = [
+            self._task.digest,
+            self.dataset.digest,
+            shots,
+            self.repeats,
+            self._seed,
+            dict(self.generation),
+        ]
+        return digest(parts)
+
+    def config(self) -> Mapping[str, Scalar]:
+        """The settings that become params, flat."""
+        flat: dict[str, Scalar] = {f"generation.{key}": _flat(value) for key, value in self.generation.items()}
+        if shots := self._task.fewshot:
+            flat |= {"fewshot.k": shots.k, "fewshot.seed": shots.seed, "fewshot.dataset": shots.dataset}
+        if self.repeats > 1:
+            flat["repeats"] = self.repeats
+        return {**flat, "task.digest": self._task.digest}
+
+    def items(self) -> Iterator[Item]:
+        """The chosen records in order; each call reads the data set afresh."""
+        for item in self._numbered():
+            if not self._wanted or item.id in self._wanted:
+                yield item
+
+    def prompt(self, item: Item, repeat: int = 0) -> Prompt:
+        """What the model is asked for one item.
+
+        Raises:
+            InputError: a template fails on this record.
+        """
+        record = item.record
+        turns = self._templates.turns(record)
+        system = self._templates.system(record)
+        shots = self._examples.before(turns) if self._examples else ()
+        plain = not (system or shots or self._task.messages)
+        fields = record.fields
+        return Prompt(
+            messages=() if plain else (*system, *shots, *turns),
+            text="" if self._task.messages else _as_one_text(system, shots, turns),
+            seed=None if self._seed is None and self.repeats == 1 else (self._seed or 0) + repeat,
+            question=next((str(fields[name]) for name in _QUESTIONS if name in fields), turns[-1]["content"]),
+            contexts=self._contexts(record),
+            choices=self._templates.values("choices", record),
+        )
+
+    def reference(self, record: Record) -> tuple[str, ...]:
+        """The accepted answers of a record."""
+        return self._templates.values("target", record)
+
+    def group(self, record: Record) -> str:
+        """The cluster a record belongs to, or an empty string."""
+        return next(iter(self._templates.values("group", record)), "")
+
+    def attributes(self, record: Record) -> Mapping[str, Scalar]:
+        """The record's other short fields, kept for slicing the results."""
+        needs = self._templates.needs
+        return {
+            name: value
+            for name, value in record.fields.items()
+            if name not in needs
+            and (
+                len(value) <= _ATTRIBUTE_CHARACTERS
+                if isinstance(value, str)
+                else value is None or isinstance(value, int | float)
+            )
+        }
+
+    def _contexts(self, record: Record) -> tuple[str, ...]:
+        if self._task.context:
+            return self._templates.values("context", record)
+        value = next((record.fields[name] for name in _CONTEXTS if name in record.fields), ())
+        return tuple(map(str, value)) if isinstance(value, list | tuple) else (str(value),)
+
+    def _numbered(self) -> Iterator[Item]:
+        encode = msgspec.json.Encoder(enc_hook=str).encode
+        has_ids = bool(self._task.id)
+        for index, record in enumerate(self._source):
+            if index == self._stop:
+                return
+            name = next(iter(self._templates.values("id", record)), "") if has_ids else ""
+            yield Item(index, name or f"{index + 1}-{digest_bytes(encode(record.fields))[:8]}", record)
+
+    def _records_wanted(self, limit: float | None) -> int | None:
+        if not isinstance(limit, float):
+            return limit
+        return max(1, math.ceil(limit * sum(1 for _ in self._source)))
+
+    def _first_pass(self) -> Dataset:
+        encode = msgspec.json.Encoder(enc_hook=str).encode
+        content = blake2b(digest_size=16)
+        seen: dict[str, str] = {}
+        size = 0
+        for item in self._numbered():
+            place = item.record.where
+            if seen.setdefault(item.id, place) != place:
+                raise InputError(
+                    f"the id {item.id!r} stands at {seen[item.id]} already",
+                    code="duplicate_id",
+                    where=place,
+                    hint="ids must differ: change the data, or the task's 'id'",
+                )
+            if not self._wanted or item.id in self._wanted:
+                self._templates.check(item.record)
+                self._remember(item.record)
+                content.update(encode((item.id, item.record.fields)))
+                size += 1
+        for name in sorted(self._wanted.difference(seen)):
+            raise InputError(f"no sample has the id {name!r}", code="unknown_sample", hint=nearest(name, seen))
+        if not size:
+            raise InputError("the data set has no records", code="empty_dataset", where=self._task.where("dataset"))
+        source = self._source
+        return Dataset(name=source.name, digest=content.hexdigest(), source=source.source, size=size)
+
+    def _remember(self, record: Record) -> None:
+        answer = next(iter(self.reference(record)), None)
+        if answer is not None and (answer in self.references or len(self.references) < _REFERENCES_KEPT):
+            self.references[answer] += 1
+
+
+def _as_one_text(system: Turns, shots: Turns, turns: Turns) -> str:
+    """The turns as a completions endpoint reads them: prompt, space, answer, blank line."""
+    parts = [f"{turn['content']}\n\n" for turn in system]
+    parts += [f" {turn['content']}\n\n" if turn["role"] == "assistant" else turn["content"] for turn in shots]
+    parts += [turn["content"] for turn in turns]
+    return "".join(parts)
+
+
+def _flat(value: Json) -> Scalar:
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    return msgspec.json.encode(value).decode()

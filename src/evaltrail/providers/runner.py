@@ -1,0 +1,159 @@
+"""Asks a model every sample of a task that the journal does not hold yet: workers that pull, never a task an item."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from evaltrail.bundle.journal import Journal
+from evaltrail.core.answer import Answer, Prompt
+from evaltrail.core.errors import InputError
+from evaltrail.core.ports import Model
+from evaltrail.core.progress import Progress, ProgressSink
+from evaltrail.core.sample import Sample, Score, Usage
+from evaltrail.providers.extract import NO_MATCH
+from evaltrail.providers.native import Item, NativeTask
+from evaltrail.scoring.apply import score_into
+
+_PROGRESS_SECONDS = 0.2
+
+StoredAnswers = Callable[[str], Answer | None]
+"""Request digest to an answer that was paid for earlier."""
+
+
+async def run_task(
+    task: NativeTask,
+    model: Model,
+    journal: Journal,
+    *,
+    concurrency: int,
+    stored: StoredAnswers,
+    on_progress: ProgressSink,
+) -> None:
+    """Fill the journal until every sample of the task is in it.
+
+    Args:
+        task: what to ask.
+        model: whom to ask; already open.
+        journal: what is in it is not asked again.
+        concurrency: samples in work at a time, at most.
+        stored: answers of earlier evaluations; gives None where there is none or none may be used.
+        on_progress: told a few times a second.
+
+    Raises:
+        EndpointError: the endpoint refuses every request or is gone; what was answered is in the journal.
+        StorageError: the journal cannot be written.
+    """
+    run = _Run(task, model, journal, stored, on_progress)
+    workers = [asyncio.create_task(run.work()) for _ in range(min(concurrency, max(1, task.total)))]
+    try:
+        await asyncio.gather(*workers)
+    finally:
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+        run.tell(force=True)
+
+
+class _Run:
+    """What the workers of one task share."""
+
+    def __init__(
+        self, task: NativeTask, model: Model, journal: Journal, stored: StoredAnswers, on_progress: ProgressSink
+    ) -> None:
+        self._task = task
+        self._model = model
+        self._journal = journal
+        self._stored = stored
+        self._on_progress = on_progress
+        self._waiting = self._missing()
+        self._errors: Counter[str] = Counter()
+        self._tokens = 0
+        self._in_flight = 0
+        self._told_at = 0.0
+
+    async def work(self) -> None:
+        """Take samples until none is left."""
+        for item, repeat in self._waiting:
+            self._in_flight += 1
+            sample = await self._sample(item, repeat)
+            self._in_flight -= 1
+            self._journal.append(sample)
+            self._tokens += (sample.usage.prompt_tokens or 0) + (sample.usage.completion_tokens or 0)
+            if sample.error:
+                self._errors[sample.error] += 1
+            self.tell()
+            if not sample.usage.attempts:
+                await asyncio.sleep(0)  # nothing was waited for, so let signals and other workers in
+
+    def tell(self, *, force: bool = False) -> None:
+        """Report the progress, a few times a second at most."""
+        now = time.monotonic()
+        if force or now - self._told_at >= _PROGRESS_SECONDS:
+            self._told_at = now
+            self._on_progress(
+                Progress(
+                    task=self._task.name,
+                    done=len(self._journal.done),
+                    total=self._task.total,
+                    errors=dict(self._errors),
+                    tokens=self._tokens,
+                    in_flight=self._in_flight,
+                )
+            )
+
+    def _missing(self) -> Iterator[tuple[Item, int]]:
+        for item in self._task.items():
+            for repeat in range(self._task.repeats):
+                if not self._journal.has(item.index, repeat):
+                    yield item, repeat
+
+    async def _sample(self, item: Item, repeat: int) -> Sample:
+        try:
+            prompt = self._task.prompt(item, repeat)
+        except InputError as error:
+            failed = Answer(error=error.code, detail=str(error), attempts=0)
+            return self._scored(item, repeat, Prompt(), failed, "")
+        request = self._model.request_digest(prompt)
+        answer = self._stored(request) or await self._model.ask(prompt)
+        return self._scored(item, repeat, prompt, answer, request)
+
+    def _scored(self, item: Item, repeat: int, prompt: Prompt, answer: Answer, request: str) -> Sample:
+        task, record = self._task, item.record
+        extractor = task.extractor
+        extracted = extractor(answer.text) if extractor and answer.text is not None else None
+        scores: dict[str, Score] = {}
+        sample = Sample(
+            id=item.id,
+            index=item.index,
+            repeat=repeat,
+            input=prompt.messages or prompt.text,
+            reference=task.reference(record) if not answer.error else (),
+            choices=prompt.choices,
+            output=answer.text,
+            extracted=extracted,
+            reasoning=answer.reasoning,
+            finish_reason=answer.finish_reason,
+            contexts=prompt.contexts,
+            attributes=task.attributes(record),
+            scores=scores,
+            usage=Usage(
+                prompt_tokens=answer.prompt_tokens,
+                completion_tokens=answer.completion_tokens,
+                latency_s=answer.latency_s,
+                first_token_s=answer.first_token_s,
+                attempts=answer.attempts,
+            ),
+            error=answer.error,
+            detail=answer.detail,
+            group=task.group(record),
+            request=request,
+            choice_logprobs=answer.choice_logprobs,
+        )
+        if extractor and extracted is None and not answer.error:
+            scores |= {metric.name: Score(reason=NO_MATCH, source=metric.source) for metric in task.metrics}
+        else:
+            score_into(sample, task.metrics, scores)
+        return sample

@@ -1,0 +1,82 @@
+"""What is known of earlier and running evaluations, told from ledger, work folder and lock."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from evaltrail.bundle.layout import LOG, MANIFEST
+from evaltrail.core.errors import InputError
+from evaltrail.store.ledger import Entry, Ledger
+from evaltrail.store.work import count_done, is_running, read_state
+
+_INTERRUPTED = {
+    "code": "interrupted",
+    "message": "the process ended before the evaluation did",
+    "hint": "run the same command again: it goes on where it was cut short",
+    "where": "",
+}
+
+
+def describe(entry: Entry) -> dict[str, Any]:
+    """State, progress and errors of one evaluation, as true as the lock of its work folder is.
+
+    Returns:
+        evaluation_id, state, model, tasks, started_at, ended_at, out, progress {done, total}, errors.
+    """
+    result = msgspec.json.decode(entry.result, type=dict[str, Any]) if entry.result else {}
+    state, errors = entry.state, result.get("errors", [])
+    counts = result.get("counts", {}).values()
+    done = total = sum(count["total"] for count in counts)
+    if not result:
+        work = read_state(entry.work)
+        mine = work is not None and work.evaluation_id == entry.id
+        done, total = (count_done(entry.work), work.total) if work is not None and mine else (0, 0)
+        if entry.state == "running" and not (mine and is_running(entry.work)):
+            state = "failed"
+        if state != "running":
+            errors = [_INTERRUPTED]
+    return {
+        "evaluation_id": entry.id,
+        "state": state,
+        "model": entry.model,
+        "tasks": list(entry.tasks),
+        "started_at": entry.started_at.isoformat(),
+        "ended_at": entry.ended_at.isoformat() if entry.ended_at else None,
+        "out": str(entry.out),
+        "progress": {"done": done, "total": total},
+        "errors": errors,
+    }
+
+
+def log_of(entry: Entry) -> Path:
+    """The log of an evaluation, finished or not.
+
+    Raises:
+        InputError: there is none any more.
+    """
+    for file in (entry.out / LOG, entry.work / "run.log"):
+        if file.is_file():
+            return file
+    raise InputError("the evaluation has no log any more", code="no_log", where=str(entry.out))
+
+
+def find_bundle(home: Path, name: str) -> Path:
+    """The bundle folder that an id prefix or a path names.
+
+    Raises:
+        InputError: there is none.
+    """
+    folder = Path(name)
+    if (folder / MANIFEST).is_file():
+        return folder
+    if folder.is_dir():
+        raise InputError("no bundle is in this folder", code="no_bundle", where=name)
+    entry = Ledger(home).find(name)
+    if not (entry.out / MANIFEST).is_file():
+        raise InputError(
+            f"evaluation {entry.id} has no finished bundle", code="no_bundle", hint=f"`evaltrail status {entry.id}`"
+        )
+    return entry.out

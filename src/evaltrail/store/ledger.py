@@ -1,0 +1,125 @@
+"""The ledger: which evaluations there are and how they ended. Plain sqlite in EVALTRAIL_HOME, no server."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from evaltrail.bundle.folders import make_private
+from evaltrail.core.errors import InputError, StorageError
+from evaltrail.store.statements import read_statements
+
+_BUSY_SECONDS = 10.0
+_STATEMENTS = read_statements(Path(__file__).with_suffix(".sql"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One evaluation as the ledger knows it."""
+
+    id: str
+    state: str
+    """running, completed, partially_failed, failed or cancelled."""
+    model: str
+    tasks: tuple[str, ...]
+    out: Path
+    work: Path
+    started_at: datetime
+    ended_at: datetime | None = None
+    result: bytes = b""
+    """The `--json` object of the finished command, as JSON."""
+
+
+class Ledger:
+    """The ledger of one EVALTRAIL_HOME; every change is one transaction."""
+
+    def __init__(self, home: Path) -> None:
+        self._file = home / "ledger.db"
+
+    def begin(self, entry: Entry) -> None:
+        """Note an evaluation that starts or goes on."""
+        with self._open() as database:
+            database.execute(
+                _STATEMENTS["begin"],
+                {
+                    "id": entry.id,
+                    "model": entry.model,
+                    "tasks": msgspec.json.encode(entry.tasks).decode(),
+                    "out": str(entry.out),
+                    "work": str(entry.work),
+                    "started_at": entry.started_at.isoformat(),
+                },
+            )
+
+    def end(self, evaluation_id: str, state: str, result: bytes) -> None:
+        """Note how an evaluation ended."""
+        ended_at = datetime.now(UTC).isoformat()
+        values = {"id": evaluation_id, "state": state, "ended_at": ended_at, "result": result.decode()}
+        with self._open() as database:
+            database.execute(_STATEMENTS["end"], values)
+
+    def latest(self, limit: int) -> list[Entry]:
+        """The latest evaluations, newest first."""
+        with self._open() as database:
+            return [_entry(row) for row in database.execute(_STATEMENTS["latest"], {"limit": limit})]
+
+    def find(self, prefix: str) -> Entry:
+        """The evaluation whose id begins so.
+
+        Raises:
+            InputError: none does, or several do.
+        """
+        with self._open() as database:
+            rows = database.execute(_STATEMENTS["find"], {"prefix": prefix}).fetchall()
+        if not rows or not prefix:
+            raise InputError(
+                f"no evaluation has the id {prefix!r}", code="unknown_id", hint="`evaltrail ls runs` shows them"
+            )
+        if len(rows) > 1:
+            ids = ", ".join(row["id"] for row in rows)
+            raise InputError(f"several ids begin with {prefix!r}: {ids}", code="ambiguous_id", hint="give more of it")
+        return _entry(rows[0])
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        make_private(self._file.parent)
+        try:
+            database = sqlite3.connect(self._file, timeout=_BUSY_SECONDS)
+        except sqlite3.Error as error:
+            raise self._broken(error) from error
+        try:
+            database.row_factory = sqlite3.Row
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute("PRAGMA synchronous = NORMAL")
+            database.executescript(_STATEMENTS["create"])
+            self._file.chmod(0o600)
+            with database:
+                yield database
+        except sqlite3.Error as error:
+            raise self._broken(error) from error
+        finally:
+            database.close()
+
+    def _broken(self, error: sqlite3.Error) -> StorageError:
+        return StorageError(f"the ledger cannot be used: {error}", where=str(self._file))
+
+
+def _entry(row: sqlite3.Row) -> Entry:
+    ended = row["ended_at"]
+    return Entry(
+        id=row["id"],
+        state=row["state"],
+        model=row["model"],
+        tasks=msgspec.json.decode(row["tasks"], type=tuple[str, ...]),
+        out=Path(row["out"]),
+        work=Path(row["work"]),
+        started_at=datetime.fromisoformat(row["started_at"]),
+        ended_at=datetime.fromisoformat(ended) if ended else None,
+        result=(row["result"] or "").encode(),
+    )

@@ -1,0 +1,113 @@
+"""Work in progress: one private folder per resume key, owned by one process at a time.
+
+The key is a digest of tasks, data, model and parameters, so the same command finds its own unfinished work by itself.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from evaltrail.bundle.folders import hold_lock, is_locked, make_private, write_whole
+from evaltrail.core.ids import new_id
+
+_STATE = "state.json"
+_LOCK = "lock"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkState:
+    """What a work folder says about its evaluation."""
+
+    evaluation_id: str
+    started_at: datetime
+    total: int
+    """Samples of all tasks together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """A claimed work folder."""
+
+    folder: Path
+    state: WorkState
+    is_resumed: bool
+
+    @property
+    def log(self) -> Path:
+        """The run's log."""
+        return self.folder / "run.log"
+
+    def journal(self, number: int) -> Path:
+        """The journal of the task at this place of the request."""
+        return self.folder / f"{number}.jsonl"
+
+    def restart(self, total: int) -> Work:
+        """The same folder emptied, for a new evaluation."""
+        for file in self.folder.iterdir():
+            if file.name != _LOCK:
+                file.unlink()
+        return Work(folder=self.folder, state=_begin(self.folder, total), is_resumed=False)
+
+    def remove(self) -> None:
+        """Delete the folder; the evaluation is finished."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextmanager
+def claim_work(home: Path, key: str, total: int) -> Iterator[Work]:
+    """Own the work folder of a resume key while the block runs.
+
+    Args:
+        home: EVALTRAIL_HOME.
+        key: the resume key.
+        total: samples of all tasks, for `status`.
+
+    Raises:
+        BusyError: another process is at the same work.
+        StorageError: the folder cannot be made or written.
+    """
+    folder = make_private(make_private(home) / "work" / key)
+    busy = "the same evaluation is running in process {pid}"
+    with hold_lock(folder / _LOCK, busy):
+        state = read_state(folder)
+        is_resumed = state is not None
+        yield Work(folder=folder, state=state or _begin(folder, total), is_resumed=is_resumed)
+
+
+def read_state(folder: Path) -> WorkState | None:
+    """The state of a work folder; None where there is none that can be read."""
+    try:
+        return msgspec.json.decode((folder / _STATE).read_bytes(), type=WorkState)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def is_running(folder: Path) -> bool:
+    """Whether a living process owns the work folder."""
+    return is_locked(folder / _LOCK)
+
+
+def count_done(folder: Path) -> int:
+    """Samples that the journals of a work folder hold."""
+    return sum(_lines(file) for file in folder.glob("*.jsonl"))
+
+
+def _begin(folder: Path, total: int) -> WorkState:
+    state = WorkState(evaluation_id=new_id(), started_at=datetime.now(UTC), total=total)
+    write_whole(folder / _STATE, msgspec.json.encode(state))
+    return state
+
+
+def _lines(file: Path) -> int:
+    count = 0
+    with file.open("rb") as rows:
+        while block := rows.read(1 << 20):
+            count += block.count(b"\n")
+    return count

@@ -1,0 +1,108 @@
+"""A real `mlflow server` for tests: started when first asked for, one a session, ended by its pid."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+
+_START_S = 120.0
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class MlflowServer:
+    """One tracking server with its own sqlite store and artifacts below a folder.
+
+    Args:
+        folder: holds the store, the artifacts and the log; kept when the server stops.
+        options: further options of `mlflow server`.
+        environ: further environment variables.
+    """
+
+    def __init__(self, folder: Path, *, options: tuple[str, ...] = (), environ: dict[str, str] | None = None) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._options = options
+        self._environ = environ or {}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start and wait until it answers."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        command = [
+            *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)),
+            *("--backend-store-uri", f"sqlite:///{self.folder / 'mlflow.db'}"),
+            *("--artifacts-destination", str(self.folder / "artifacts"), "--workers", "1", *self._options),
+        ]
+        environ = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", **self._environ}
+        environ.pop("MLFLOW_TRACKING_URI", None)
+        with (self.folder / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command, env=environ, stdout=log, stderr=log, cwd=self.folder, start_new_session=True
+            )
+        self._await_answer()
+
+    def stop(self) -> None:
+        """End the server and the workers it started."""
+        if self._process is None:
+            return
+        os.killpg(self._process.pid, signal.SIGTERM)
+        try:
+            self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait(timeout=10)
+        self._process = None
+
+    def _await_answer(self) -> None:
+        assert self._process is not None
+        ends = time.monotonic() + _START_S
+        while time.monotonic() < ends:
+            if self._process.poll() is not None:
+                break
+            try:
+                with urlopen(f"{self.url}/health", timeout=5) as answer:
+                    answer.read()
+                    return
+            except (URLError, OSError):
+                time.sleep(0.1)
+        message = f"the server did not come up:\n{(self.folder / 'server.log').read_text()[-3000:]}"
+        self.stop()
+        raise RuntimeError(message)
+
+
+@functools.cache
+def shared_server() -> MlflowServer:
+    """The server of this test session."""
+    folder = Path(tempfile.mkdtemp(prefix="mlflow-server-"))
+    server = MlflowServer(folder)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    atexit.register(server.stop)
+    server.start()
+    return server
+
+
+@pytest.fixture(scope="session")
+def mlflow_url() -> str:
+    """Tracking URI of the session's server."""
+    return shared_server().url

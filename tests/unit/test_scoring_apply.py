@@ -1,0 +1,54 @@
+"""Metrics over one sample, latency and tokens among them."""
+
+from __future__ import annotations
+
+from evaltrail.core.sample import Sample, Score, Usage
+from evaltrail.scoring.apply import score_into
+from evaltrail.scoring.exact import ExactMatch
+from evaltrail.scoring.speed import Latency, Tokens
+
+
+class Broken:
+    name, better, unit, source, is_grade = "broken", "higher", "1", "broken/1", True
+
+    def score(self, sample):
+        raise KeyError("a field")
+
+
+def scored(sample, *metrics):
+    scores = {}
+    score_into(sample, metrics, scores)
+    return scores
+
+
+def test_every_metric_scores_under_its_name():
+    """The scores come in the metrics' order."""
+    usage = Usage(latency_s=0.25, prompt_tokens=7, completion_tokens=3)
+    sample = Sample(id="s", index=0, output="4", reference=("4",), usage=usage)
+    scores = scored(sample, Tokens(), ExactMatch(), Latency())
+    assert {name: score.value for name, score in scores.items()} == {
+        "tokens": 10.0,
+        "exact_match": True,
+        "latency": 0.25,
+    }
+    assert list(scores) == ["tokens", "exact_match", "latency"]
+
+
+def test_a_failed_request_is_the_reason_of_every_metric():
+    """Nothing is scored 0 because a request failed."""
+    scores = scored(Sample(id="s", index=0, error="http_500", reference=("4",)), ExactMatch(), Latency())
+    assert scores == {"exact_match": Score(reason="http_500"), "latency": Score(reason="http_500")}
+
+
+def test_a_metric_that_raises_fails_alone_and_says_how():
+    """A plugin's failure leaves its own score out and no other."""
+    scores = scored(Sample(id="s", index=0, output="4", reference=("4",)), Broken(), ExactMatch())
+    assert scores["broken"] == Score(reason="metric_error", rationale="KeyError: 'a field'", source="broken/1")
+    assert scores["exact_match"].value is True
+
+
+def test_what_was_not_measured_is_a_reason():
+    """A stored answer has no latency, and half a usage is none."""
+    stored = Sample(id="s", index=0, output="4", usage=Usage(prompt_tokens=7))
+    assert Latency().score(stored).reason == "not_measured"
+    assert Tokens().score(stored).reason == "no_usage"

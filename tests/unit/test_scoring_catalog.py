@@ -1,0 +1,75 @@
+"""The metrics that can be named in a task file."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from evaltrail.core.errors import InputError
+from evaltrail.core.sample import Sample
+from evaltrail.scoring.catalog import METRICS, make_metrics
+
+
+@pytest.mark.parametrize("name", METRICS.builtin)
+def test_every_built_in_bears_its_name_and_meets_the_protocol(name):
+    """A metric is found under the very name that its results will carry."""
+    (metric,) = make_metrics([name])
+    assert metric.name == name
+    assert metric.source == f"{name}/1"
+    assert metric.better in {"higher", "lower"}
+    assert metric.is_grade is (name not in {"latency", "tokens"})
+    score = metric.score(Sample(id="s", index=0, output="x"))
+    assert (score.value is None) == bool(score.reason)
+
+
+def test_the_order_and_options_of_the_list_are_kept():
+    """Names and {name: options} may stand mixed; options reach the metric."""
+    exact, numeric = make_metrics([{"exact_match": {"ignore_case": True}}, {"numeric": {"tolerance": 1}}])
+    assert exact.score(Sample(id="s", index=0, output="X", reference=("x",))).value is True
+    assert numeric.score(Sample(id="s", index=0, output="5", reference=("6",))).value is True
+    assert make_metrics([{"bleu": None}])[0].name == "bleu"
+
+
+@pytest.mark.parametrize(
+    ("specs", "code", "says"),
+    [
+        (["exact_mach"], "unknown_metric", "exact_match"),
+        ([{"exact_match": {"ignore_cas": True}}], "unknown_option", "ignore_case"),
+        ([{"rouge1": {"stemmer": True}}], "unknown_option", "no options"),
+        ([{"exact_match": {"ignore_case": "yes"}}], "bad_option", "expected `bool`"),
+        ([{"numeric": {"tolerance": "small"}}], "bad_option", "expected `float`"),
+        ([{"bleu": {"tokenize": "flores200"}}], "bad_option", "invalid enum"),
+        ([{"regex": {"pattern": "("}}], "bad_pattern", "cannot be read"),
+        (["exact_match", {"exact_match": {"strip": False}}], "duplicate_metric", "metrics[1]"),
+        ([{"exact_match": {}, "bleu": {}}], "bad_metric", "one name"),
+        ([{"exact_match": 3}], "bad_metric", "{name: {option: value}}"),
+        ([3], "bad_metric", "3 is no metric"),
+        ([None], "bad_metric", "is no metric"),
+    ],
+)
+def test_a_mistake_names_itself_its_place_and_the_next_step(specs, code, says):
+    """Unknown names, options and types, and duplicates are bad input, with the nearest known word."""
+    with pytest.raises(InputError) as caught:
+        make_metrics(specs)
+    assert caught.value.code == code
+    assert says in str(caught.value)
+    assert caught.value.where == f"metrics[{len(specs) - 1}]"
+
+
+def test_the_place_is_the_callers():
+    """A task file's path stands in front of the position."""
+    with pytest.raises(InputError, match=r"^capitals.yaml: metrics\[0\]: unknown metric"):
+        make_metrics(["nope"], where="capitals.yaml: metrics")
+
+
+def test_the_usual_metrics_load_nothing_heavy():
+    """exact_match, token_f1 and the aggregate start without regex, sacrebleu, numpy or scipy."""
+    program = (
+        "import sys; from evaltrail.scoring.catalog import make_metrics; import evaltrail.scoring.aggregate;"
+        "make_metrics(['exact_match', 'token_f1', 'rougeL', 'numeric']);"
+        "print([name for name in ('regex', 'sacrebleu', 'numpy', 'scipy', 'mlflow') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
