@@ -37,24 +37,30 @@ class RawConn(asyncio.Protocol):
         self.t = self.fut = None
 
     def connection_made(self, t):
+        """Keep the transport."""
         self.t = t
 
     def connection_lost(self, exc):
+        """Fail the call under way."""
         self.t = None
         if self.fut and not self.fut.done():
             self.fut.set_exception(exc or ConnectionResetError("closed"))
 
     def data_received(self, d):
+        """Feed the parser."""
         self.p.feed_data(d)
 
     def on_body(self, b):
+        """Collect the body."""
         self.body.append(b)
 
     def on_message_complete(self):
+        """End the call."""
         if not self.fut.done():
             self.fut.set_result(self.p.get_status_code())
 
     async def call(self, data):
+        """(status, body) of one request."""
         self.p, self.body = httptools.HttpResponseParser(self), []
         self.fut = asyncio.get_running_loop().create_future()
         self.t.write(data)
@@ -101,32 +107,30 @@ def aiohttp_client(url, dumps, concurrency):
     return post, session.close
 
 
-async def main(a):
+async def main(a, items, out):
     dumps, loads = codec(a.codec)
-    items = [loads(x) for x in Path(a.data).read_bytes().splitlines() if x.strip()]
     items = items[: a.limit] if a.limit else items
     url = a.base_url + "/chat/completions"
     post, close = raw_client(url, dumps) if a.client == "raw" else aiohttp_client(url, dumps, a.concurrency)
     it, hits, errs = iter(items), 0, 0
     t0 = time.perf_counter()
-    with Path(a.out).open("wb", buffering=1 << 16) as out:
 
-        async def worker(slot):
-            nonlocal hits, errs
-            for x in it:
-                messages = [{"role": "user", "content": x["question"]}]
-                payload = {"model": "mock", "messages": messages, "temperature": 0, "max_tokens": 16}
-                s = time.perf_counter()
-                st, body = await post(payload, slot)
-                r = loads(body)
-                text, tok = r["choices"][0]["message"]["content"], r["usage"]["total_tokens"]
-                ok = text.strip() == x["answer"]
-                hits += ok
-                errs += st != 200
-                row = {"id": x["id"], "input": x["question"], "target": x["answer"], "output": text, "score": ok}
-                out.write(dumps({**row, "tokens": tok, "latency": time.perf_counter() - s}) + b"\n")
+    async def worker(slot):
+        nonlocal hits, errs
+        for x in it:
+            messages = [{"role": "user", "content": x["question"]}]
+            payload = {"model": "mock", "messages": messages, "temperature": 0, "max_tokens": 16}
+            s = time.perf_counter()
+            st, body = await post(payload, slot)
+            r = loads(body)
+            text, tok = r["choices"][0]["message"]["content"], r["usage"]["total_tokens"]
+            ok = text.strip() == x["answer"]
+            hits += ok
+            errs += st != 200
+            row = {"id": x["id"], "input": x["question"], "target": x["answer"], "output": text, "score": ok}
+            out.write(dumps({**row, "tokens": tok, "latency": time.perf_counter() - s}) + b"\n")
 
-        await asyncio.gather(*(worker(i) for i in range(a.concurrency)))
+    await asyncio.gather(*(worker(i) for i in range(a.concurrency)))
     wall = time.perf_counter() - t0
     await close()
     ru = resource.getrusage(resource.RUSAGE_SELF)
@@ -148,4 +152,6 @@ if __name__ == "__main__":
     p.add_argument("--out", default="/dev/null")
     args = p.parse_args()
     run = importlib.import_module("uvloop").run if args.loop == "uvloop" else asyncio.run
-    run(main(args))
+    rows = [codec(args.codec)[1](x) for x in Path(args.data).read_bytes().splitlines() if x.strip()]
+    with Path(args.out).open("wb", buffering=1 << 16) as sink:
+        run(main(args, rows, sink))

@@ -18,11 +18,11 @@ Port 0 takes a free port; the first line printed names the URL. Needs httptools;
 
 import argparse
 import asyncio
-import gzip
+import contextlib
+import functools
 import importlib
 import json
 import math
-import re
 import ssl
 import time
 import zlib
@@ -30,8 +30,8 @@ from email.utils import formatdate
 
 import httptools
 
-ITEM = re.compile(rb"Item (\d+): What is (\d+) \+ (\d+)")
-TOKEN = re.compile(r"\s?\S+|\s+")
+from mock_answers import answer, chat, completions, embeddings, js, respond, stream
+
 RANDOM = ("p429", "p500", "p503", "pempty", "pnull", "pgarbage", "preset", "pslow", "phang", "p400")
 KNOBS = {
     "latency_ms": 20.0,
@@ -69,6 +69,7 @@ class State:
         self.reset()
 
     def reset(self):
+        """Clear the counters."""
         self.total = self.ok = self.inflight = self.peak = self.conns = 0
         self.first = self.last = 0.0
         self.seen, self.status, self.kind = {}, {}, {}
@@ -78,6 +79,7 @@ class State:
         self.bytes_in, self.last_request = 0, {}
 
     def stats(self):
+        """All counters as JSON."""
         return {
             "total": self.total,
             "ok": self.ok,
@@ -99,6 +101,7 @@ class State:
         }
 
     def admit(self):
+        """Whether the rate limit lets one more request in."""
         rate, now = self.k["limit_rps"], time.monotonic()
         self.bucket = min(rate, self.bucket + (now - self.bucket_t) * rate)
         self.bucket_t = now
@@ -143,129 +146,6 @@ def spread(values):
     return {"n": len(w), "min": w[0], "median": w[len(w) // 2], "max": w[-1]} if w else None
 
 
-def head(status, reason, length, extra=b"", ctype=b"application/json"):
-    size = b"Content-Length: %d\r\n" % length if length >= 0 else b"Transfer-Encoding: chunked\r\n"
-    return b"HTTP/1.1 %d %s\r\nContent-Type: %s\r\n%s%sConnection: keep-alive\r\n\r\n" % (
-        status,
-        reason,
-        ctype,
-        size,
-        extra,
-    )
-
-
-def respond(k, body, *, status=200, reason=b"OK", extra=b"", ctype=b"application/json"):
-    if k["compress"]:
-        extra += b"Content-Encoding: %s\r\n" % k["compress"].encode()
-        body = gzip.compress(body) if k["compress"] == "gzip" else zlib.compress(body)
-    if not k["chunked"]:
-        return head(status, reason, len(body), extra, ctype) + body
-    pieces = [body[i : i + k["chunked"]] for i in range(0, len(body), k["chunked"])]
-    chunks = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces)
-    return head(status, reason, -1, extra, ctype) + chunks + b"0\r\n\r\n"
-
-
-def js(obj, status=200, reason=b"OK", extra=b""):
-    b = json.dumps(obj).encode()
-    return head(status, reason, len(b), extra) + b
-
-
-def answer(body):
-    """(key of the prompt, text of its answer)."""
-    m = None
-    for m in ITEM.finditer(body):  # noqa: B007 - the last item in the prompt is the one asked
-        pass
-    if m is None:
-        return b"k%d" % zlib.crc32(body), b"42"
-    n, a, b = int(m[1]), int(m[2]), int(m[3])
-    return b"i%d" % n, b"%d" % (a + b + (1 if n % 10 == 7 else 0))
-
-
-USAGE = b'"usage":{"prompt_tokens":24,"completion_tokens":3,"total_tokens":27}}'
-
-
-def message(k, text):
-    if k["raw_content"]:
-        content = k["raw_content"].encode()
-    elif text is None or k["tool_calls"]:
-        content = b"null"
-    else:
-        think = f"<think>{k['think']}</think>" if k["think"] else ""
-        content = json.dumps(think + text.decode() + "x" * (k["huge_mb"] << 20)).encode()
-    extra = b',"reasoning_content":' + json.dumps(k["reasoning"]).encode() if k["reasoning"] else b""
-    extra += b',"tool_calls":[{"id":"c1","type":"function"}]' if k["tool_calls"] else b""
-    return b'"content":' + content + extra
-
-
-def chat(k, text):
-    return respond(
-        k,
-        b'{"id":"chatcmpl-1","object":"chat.completion","created":1700000000,"model":"mock","choices":[{"index":0,'
-        b'"message":{"role":"assistant",' + message(k, text) + b'},"finish_reason":"' + k["finish"].encode() + b'",'
-        b'"logprobs":null}],' + USAGE,
-    )
-
-
-def stream(k, text):
-    base = b'{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1700000000,"model":"mock","choices":['
-    events = (
-        base + b'{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}',
-        base + b'{"index":0,"delta":{' + message(k, text) + b'},"finish_reason":null}]}',
-        base + b'{"index":0,"delta":{},"finish_reason":"' + k["finish"].encode() + b'"}],' + USAGE,
-        b"[DONE]",
-    )
-    return respond(k, b"".join(b"data: %s\n\n" % e for e in events), ctype=b"text/event-stream")
-
-
-def embeddings(k, body):
-    texts = json.loads(body).get("input", "")
-    texts = texts if isinstance(texts, list) else [texts]
-    data = [
-        {
-            "object": "embedding",
-            "index": i,
-            "embedding": [(zlib.crc32(f"{t}{j}".encode()) % 1000) / 1000 for j in range(8)],
-        }
-        for i, t in enumerate(texts)
-    ]
-    usage = {"prompt_tokens": 24 * len(texts), "total_tokens": 24 * len(texts)}
-    return respond(k, json.dumps({"object": "list", "model": "mock", "data": data, "usage": usage}).encode())
-
-
-def completions(k, body, fault):
-    req = json.loads(body)
-    p = req.get("prompt", "")
-    prompts = [p] if isinstance(p, str) or (p and isinstance(p[0], int)) else p
-    wanted = req.get("logprobs") is not None and not k["no_logprobs"]
-    choices = []
-    for i, q in enumerate(prompts):
-        qs = q if isinstance(q, str) else " ".join(map(str, q))
-        t = {"empty": "", "null": None}.get(fault, answer(qs.encode())[1].decode())
-        tokens = TOKEN.findall(qs) if req.get("echo") else []
-        tokens += [t] if req.get("max_tokens", 16) and t is not None else []
-        c = {"index": i, "text": None if t is None else "".join(tokens), "finish_reason": k["finish"], "logprobs": None}
-        if wanted:
-            c["logprobs"] = logprobs(tokens, first_known=not req.get("echo"))
-        choices.append(c)
-    n = len(choices)
-    usage = {"prompt_tokens": 24 * n, "completion_tokens": 3 * n, "total_tokens": 27 * n}
-    return respond(
-        k,
-        json.dumps(
-            {"id": "cmpl-1", "object": "text_completion", "model": "mock", "choices": choices, "usage": usage}
-        ).encode(),
-    )
-
-
-def logprobs(tokens, *, first_known):
-    values = [-0.1 - (zlib.crc32(x.strip().encode()) % 100) / 100 for x in tokens]
-    if values and not first_known:
-        values[0] = None
-    offsets = [sum(map(len, tokens[:j])) for j in range(len(tokens))]
-    top = [None if v is None else {x: v} for x, v in zip(tokens, values, strict=True)]
-    return {"tokens": tokens, "token_logprobs": values, "text_offset": offsets, "top_logprobs": top}
-
-
 class Conn(asyncio.Protocol):
     """One client connection."""
 
@@ -275,13 +155,16 @@ class Conn(asyncio.Protocol):
         self.url, self.parts, self.headers, self.answers = b"", [], [], 0
 
     def connection_made(self, t):
+        """Count it."""
         self.t = t
         self.s.conns += 1
 
     def connection_lost(self, _exc):
+        """Forget the transport."""
         self.t = None
 
     def data_received(self, d):
+        """Feed the parser."""
         try:
             self.p.feed_data(d)
         except httptools.HttpParserError:
@@ -289,20 +172,25 @@ class Conn(asyncio.Protocol):
                 self.t.close()
 
     def on_message_begin(self):
+        """Start a request."""
         self.url, self.parts, self.headers = b"", [], []
 
     def on_url(self, u):
+        """Collect the target."""
         self.url += u
 
     def on_header(self, k, v):
+        """Collect a header."""
         self.headers.append((k, v))
         if k.lower() == b"expect" and self.t:
             self.t.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, b):
+        """Collect the body."""
         self.parts.append(b)
 
     def send(self, data, counted=True, close=False):
+        """Answer after the latency; perhaps close."""
         if counted:
             self.s.inflight -= 1
             self.answers += 1
@@ -316,6 +204,7 @@ class Conn(asyncio.Protocol):
             self.t.close()
 
     def on_message_complete(self):
+        """Decide what this request gets."""
         s, url = self.s, self.url.split(b"?")[0]
         body = b"".join(self.parts) if len(self.parts) != 1 else self.parts[0]
         if not url.endswith((b"/completions", b"/embeddings")):
@@ -352,11 +241,12 @@ class Conn(asyncio.Protocol):
         code = {"reset": "0", "garbage": "200"}.get(fault, fault)
         s.status[code] = s.status.get(code, 0) + 1
         if delay > 0:
-            self.loop.call_later(delay, self.send, data, True, fault == "reset")
+            self.loop.call_later(delay, functools.partial(self.send, data, close=fault == "reset"))
         else:
             self.send(data, close=fault == "reset")
 
     def has_key(self):
+        """Whether the bearer token is the wanted one."""
         wanted = b"Bearer " + self.s.k["require_key"].encode()
         return any(k.lower() == b"authorization" and v == wanted for k, v in self.headers)
 
@@ -380,6 +270,7 @@ class Conn(asyncio.Protocol):
         return js({"error": error}, int(fault), b"Fault", extra)
 
     def success(self, url, body, text, fault):
+        """The bytes of a real answer."""
         k = self.s.k
         if url.endswith(b"/embeddings"):
             return embeddings(k, body)
@@ -389,6 +280,7 @@ class Conn(asyncio.Protocol):
         return stream(k, out) if b'"stream":true' in body or b'"stream": true' in body else chat(k, out)
 
     def other(self, url, body):
+        """Admin and side routes."""
         s = self.s
         if url == b"/admin/stats":
             last = s.last_request
@@ -436,7 +328,5 @@ if __name__ == "__main__":
         run = importlib.import_module("uvloop").run
     except ImportError:
         run = asyncio.run
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         run(main(args))
-    except KeyboardInterrupt:
-        pass

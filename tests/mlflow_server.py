@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import json
 import os
 import shutil
 import signal
@@ -13,10 +14,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
-from urllib.request import urlopen
-
-import pytest
+from urllib.parse import quote, urlencode
+from urllib.request import Request, urlopen
 
 _START_S = 120.0
 
@@ -102,7 +103,57 @@ def shared_server() -> MlflowServer:
     return server
 
 
-@pytest.fixture(scope="session")
-def mlflow_url() -> str:
-    """Tracking URI of the session's server."""
-    return shared_server().url
+def ask(url: str, call: str, **values: object) -> dict[str, Any]:
+    """The answer of one REST call: GET with a query, or POST when a value is no text."""
+    address, data = f"{url}/api/2.0/mlflow/{call}", None
+    if all(isinstance(value, str) for value in values.values()):
+        address += f"?{urlencode(values)}"
+    else:
+        data = json.dumps(values).encode()
+    request = Request(address, data=data, headers={"Content-Type": "application/json"})
+    with urlopen(request, timeout=30) as answer:
+        found: dict[str, Any] = json.load(answer)
+        return found
+
+
+def runs_in(url: str, experiment: str) -> list[dict[str, Any]]:
+    """Every active run of an experiment; none when there is no such experiment."""
+    experiments = ask(url, "experiments/search", max_results=1000)["experiments"]
+    ids = [item["experiment_id"] for item in experiments if item["name"] == experiment]
+    if not ids:
+        return []
+    runs: list[dict[str, Any]] = ask(url, "runs/search", experiment_ids=ids, max_results=1000).get("runs", [])
+    return runs
+
+
+def content_of(url: str, run: dict[str, Any]) -> dict[str, Any]:
+    """Everything a run holds but its ids, so that two landings can be compared."""
+    run_id = run["info"]["run_id"]
+    data = run["data"]
+    metrics = {}
+    for name in sorted({metric["key"] for metric in data.get("metrics", [])}):
+        history = ask(url, "metrics/get-history", run_id=run_id, metric_key=name)["metrics"]
+        metrics[name] = [(point["value"], point["timestamp"], point["step"]) for point in history]
+    own = {"evaltrail.key", "evaltrail.id", "mlflow.parentRunId"}
+    return {
+        "status": run["info"]["status"],
+        "times": (run["info"]["start_time"], run["info"].get("end_time")),
+        "name": run["info"]["run_name"],
+        "metrics": metrics,
+        "params": {item["key"]: item["value"] for item in data.get("params", [])},
+        "tags": {item["key"]: item.get("value", "") for item in data["tags"] if item["key"] not in own},
+        "artifacts": _files(url, run["info"]["artifact_uri"], run_id, ""),
+        "datasets": [item["dataset"] for item in run.get("inputs", {}).get("dataset_inputs", [])],
+    }
+
+
+def _files(url: str, uri: str, run_id: str, folder: str) -> dict[str, bytes]:
+    files: dict[str, bytes] = {}
+    for item in ask(url, "artifacts/list", run_id=run_id, path=folder).get("files", []):
+        if item.get("is_dir"):
+            files |= _files(url, uri, run_id, item["path"])
+        else:
+            place = f"{uri.removeprefix('mlflow-artifacts:/')}/{item['path']}"
+            with urlopen(f"{url}/api/2.0/mlflow-artifacts/artifacts/{quote(place)}", timeout=30) as answer:
+                files[item["path"]] = answer.read()
+    return files

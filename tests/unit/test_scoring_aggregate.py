@@ -227,11 +227,13 @@ def test_items_with_too_few_scored_repeats_are_left_out_by_name():
     [
         ((("4", True), ("5", False), ("4.", True)), 1.0),
         ((("5", False), ("4", True), ("6", False)), 0.0),
+        ((("-4", False), ("4", True), ("**4**", True)), 1.0),
+        ((("1.5", True), ("15", False), ("15", False)), 0.0),
         ((("4", True), ("5", False), ("6", False)), 1.0),
     ],
 )
 def test_the_majority_answer_is_scored_and_ties_go_to_the_earliest(answers, value):
-    """Answers count as the same when only case and punctuation differ."""
+    """Answers are the same when they differ only in case and in marks around them, not in sign or point."""
     made = figures((sample(0, right, repeat=r, output=text) for r, (text, right) in enumerate(answers)), repeats=3)
     assert made["maj@3"].value == value
     assert made["maj@3"].ci_method == "wilson"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from evaltrail.core.sample import Sample, Score, Usage
 from evaltrail.scoring.apply import score_into
 from evaltrail.scoring.exact import ExactMatch
@@ -13,6 +15,16 @@ class Broken:
 
     def score(self, sample):
         raise KeyError("a field")
+
+
+class Endless(Broken):
+    def score(self, sample):
+        return Score(value=math.inf)
+
+
+class Silent(Broken):
+    def score(self, sample):
+        return None
 
 
 def scored(sample, *metrics):
@@ -45,6 +57,13 @@ def test_a_metric_that_raises_fails_alone_and_says_how():
     scores = scored(Sample(id="s", index=0, output="4", reference=("4",)), Broken(), ExactMatch())
     assert scores["broken"] == Score(reason="metric_error", rationale="KeyError: 'a field'", source="broken/1")
     assert scores["exact_match"].value is True
+
+
+def test_a_metric_that_answers_no_score_or_no_finite_one_leaves_the_sample_unscored():
+    """Infinity and None never reach the journal as values."""
+    sample = Sample(id="s", index=0, output="4")
+    assert scored(sample, Endless())["broken"] == Score(reason="not_finite", source="broken/1")
+    assert scored(sample, Silent())["broken"].reason == "metric_error"
 
 
 def test_what_was_not_measured_is_a_reason():

@@ -61,6 +61,12 @@ def test_a_longer_option_hides_the_one_within_it():
     assert taken("It is York", reference="D").value is True
 
 
+@pytest.mark.parametrize("output", ["-5", "Answer: -5", "It is -5.", "x = -5, so B"])
+def test_signs_and_points_tell_options_apart(output):
+    """Options that differ in a sign or a point are different options."""
+    assert taken(output, reference="-5", choices=("5", "-5", "5.5", "55")).value is True
+
+
 @pytest.mark.parametrize("reference", ["B", "b", "(B)", "1", "Paris", "paris"])
 def test_a_reference_may_be_letter_position_or_text(reference):
     """All name the second option; positions count from 0."""

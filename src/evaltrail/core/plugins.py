@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
 
 from evaltrail.core.errors import InputError
 from evaltrail.core.ids import nearest
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint, EntryPoints
 
 
 class Registry:
@@ -42,14 +45,14 @@ class Registry:
 
     def names(self) -> list[str]:
         """Every name that can be loaded, sorted."""
-        return sorted({*self.builtin, *(point.name for point in entry_points(group=self.group))})
+        return sorted({*self.builtin, *(point.name for point in _entry_points(self.group))})
 
     @property
     def _kind(self) -> str:
         return self.group.rpartition(".")[2].rstrip("s")
 
     def _stranger(self, name: str) -> str:
-        offers = {point.value: point for point in entry_points(group=self.group, name=name)}
+        offers = {point.value: point for point in _entry_points(self.group).select(name=name)}
         if not offers:
             hint = nearest(name, self.names()) or f"known: {', '.join(self.names())}"
             raise InputError(f"unknown {self._kind} {name!r}", code=f"unknown_{self._kind}", hint=hint)
@@ -59,6 +62,12 @@ class Registry:
                 f"{self._kind} {name!r} is offered by {owners}", code="plugin_conflict", hint="uninstall one of them"
             )
         return next(iter(offers))
+
+
+def _entry_points(group: str) -> EntryPoints:
+    from importlib.metadata import entry_points  # noqa: PLC0415  28 ms that no built-in name needs
+
+    return entry_points(group=group)
 
 
 def _owner(point: EntryPoint) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol, Self
 
 from evaltrail.core.answer import Answer, Prompt
@@ -21,6 +22,18 @@ class Model(Protocol):
 
         Raises:
             EndpointError: every further prompt would fail too (wrong key, unknown model, endpoint gone).
+        """
+        ...
+
+    async def choice_logprobs(self, prompt: Prompt, choices: Sequence[str]) -> Answer:
+        """The likeliest choice, with one log-probability a choice; error ``no_logprobs`` where there are none.
+
+        Args:
+            prompt: what stands before each choice.
+            choices: continuations, leading space included.
+
+        Raises:
+            EndpointError: every further prompt would fail too.
         """
         ...
 

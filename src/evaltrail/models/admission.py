@@ -17,6 +17,8 @@ _TOLERANCE = 0.25
 """Share of refusals above the usual one that tells a full endpoint from bad luck."""
 _PROOF = 1000
 """Outcomes after which a new level is no longer compared with the one before."""
+_LEAST = 8
+"""Outcomes below which nothing is concluded about a level."""
 _PATIENCE_S = 1.0
 """Endpoints refuse at once: what is unanswered for so long was let in."""
 _FIRST_INTERVAL_S, _LAST_INTERVAL_S = 0.25, 60.0
@@ -38,7 +40,7 @@ class Admission:
         """Safe, or the level in question above it."""
         self.in_flight = 0
         self._is_ramp = True
-        self._epoch = 0
+        self._epoch = self._lowered_at = 0
         self._began_at = now
         self._above_in_flight = self._above_ok = self._above_bad = 0
         self._seen = self._bad = 0
@@ -78,6 +80,9 @@ class Admission:
             if is_current:
                 self._judge_question(outcome, now)
             return False
+        # Sent while too many were in flight: what became of it says nothing about the present level.
+        if ticket >> 1 < self._lowered_at:
+            return False
         return self._judge_level(outcome == "limited", now)
 
     def tick(self, now: float) -> None:
@@ -89,13 +94,18 @@ class Admission:
         elif self._is_ramp:
             if now - self._began_at >= _PATIENCE_S and not self._bad:
                 self._question(now)
-        elif now >= self._next_probe_at and (not self._previous or self._new.seen >= max(20, self.safe)):
-            self._question(now)
+        else:
+            self._probe(now)
 
     def _question(self, now: float) -> None:
         if self.safe < self.asked:
             wider = self.safe * 2 if self._is_ramp else self.safe + self._step
             self._move(self.safe, min(wider, self.asked), now)
+
+    def _probe(self, now: float) -> None:
+        is_known = not self._previous or self._new.seen >= max(20, self.safe)
+        if is_known and now >= self._next_probe_at and self.limit == self.safe and not self._is_ramp:
+            self._question(now)
 
     def _judge_question(self, outcome: Outcome, now: float) -> None:
         if outcome == "limited":
@@ -103,8 +113,9 @@ class Admission:
         else:
             self._above_ok += 1
         seen, width = self._above_ok + self._above_bad, self.limit - self.safe
-        if self._above_bad > (self._usual.share + _TOLERANCE) * max(seen, width):
-            self._refuse(self.safe, now)
+        least = 4 if self._usual.share > 0.02 else 1
+        if self._above_bad > (self._usual.share + _TOLERANCE) * max(seen, width, least):
+            self._refuse(self.safe, width, now)
         elif seen >= max(width, 4):
             self._accept(now)
 
@@ -120,12 +131,17 @@ class Admission:
             self._step *= 2
             self._interval_s = max(_FIRST_INTERVAL_S, self._interval_s / 2)
 
-    def _refuse(self, level: int, now: float) -> None:
+    def _refuse(self, level: int, width: int, now: float) -> None:
+        """Go back to a level after a question of some width; narrower ones follow, the narrowest ever more rarely."""
         self._is_ramp = False
-        self._step, self._previous = 1, 0
-        self._interval_s = min(self._interval_s * 2, _LAST_INTERVAL_S)
-        self._next_probe_at = now + self._interval_s
+        self._previous = 0
+        self._step = max(1, width // 4)
+        self._next_probe_at = now + _FIRST_INTERVAL_S
+        if width == 1:
+            self._interval_s = min(self._interval_s * 2, _LAST_INTERVAL_S)
+            self._next_probe_at = now + self._interval_s
         self._move(level, level, now)
+        self._lowered_at = self._epoch
 
     def _judge_level(self, is_bad: bool, now: float) -> bool:
         self._seen += 1
@@ -134,16 +150,18 @@ class Admission:
             self._new.add(is_bad)
             if is_bad and self._new.bad > self._usual.expected(self._new.seen):
                 self._seen = self._bad = 0
-                self._refuse(self._previous, now)
+                self._refuse(self._previous, self.safe - self._previous, now)
                 return False
             if self._new.seen >= _PROOF:
                 self._usual.merge(self._new)
                 self._previous = 0
         else:
             self._usual.add(is_bad)
-        is_storm = self._bad * 2 > self._seen >= min(START, self.safe)
+        # Refusals come back sooner than answers: those still on their way count as answers to be.
+        is_storm = self._seen >= _LEAST and self._bad * 2 > self._seen + self.in_flight
         if is_storm or self._seen >= max(20, self.safe):
             return self._judge_window(now)
+        self._probe(now)
         return False
 
     def _judge_window(self, now: float) -> bool:
@@ -154,13 +172,16 @@ class Admission:
             # Fewer requests were refused as often: the refusals are not about how many there are.
             self._usual = _Tally(seen, bad)
             self._move(trial[0], trial[0], now)
-        elif share > self._usual_before(seen, bad) + _TOLERANCE:
-            self._trial = (self.safe, share)
-            self._usual = _Tally()
-            self._refuse(max(1, int(self.safe * (1 - share))), now)
+        elif bad > (self._usual_before(seen, bad) + _TOLERANCE) * seen + math.sqrt(seen):
+            if self.safe > 1:
+                self._trial = (self.safe, share)
+                self._usual = _Tally()
+                self._refuse(max(self.safe // 2, int(self.safe * (1 - share))), 1, now)
             return share > 0.5
         elif self._is_ramp and self.limit == self.safe:
             self._question(now)
+        else:
+            self._probe(now)
         return False
 
     def _usual_before(self, seen: int, bad: int) -> float:

@@ -40,6 +40,7 @@ class Baseline:
         self._seed = seed
         counts = Counter(self._references)
         self._majority = max(counts, key=lambda text: counts[text], default="")
+        self._told = {"majority": self._majority, "random": digest(self._references)}.get(kind, "")
 
     async def __aenter__(self) -> Self:
         """Nothing to open."""
@@ -51,8 +52,7 @@ class Baseline:
     def request_digest(self, prompt: Prompt) -> str:
         """Identity of what is asked: kind, seed, references and everything of the prompt."""
         parts: Mapping[str, object] = {name: getattr(prompt, name) for name in Prompt.__slots__}
-        told = {"majority": self._majority, "random": self._references}.get(self._kind, "")
-        return digest([self._kind, self._seed, told, {**parts, "messages": [dict(m) for m in prompt.messages]}])  # type: ignore[list-item, dict-item]
+        return digest([self._kind, self._seed, self._told, {**parts, "messages": [dict(m) for m in prompt.messages]}])  # type: ignore[dict-item]
 
     async def ask(self, prompt: Prompt) -> Answer:
         """The rule's answer; error ``empty`` where it has nothing to choose from."""

@@ -52,24 +52,23 @@ class ErrorNote(msgspec.Struct, frozen=True):
 
 
 def read_answer(reply: Reply, attempts: int, *, is_chat: bool) -> Answer:
-    """The answer a 200 holds; with ``error`` ``garbage``, ``empty``, ``refusal`` or ``truncated`` where it holds none."""
+    """The answer a 200 holds; else one with ``error``: ``garbage``, ``empty``, ``refusal`` or ``truncated``."""
     try:
-        if reply.body.lstrip().startswith((b"data:", b"event:", b":")):
+        if reply.body.startswith((b"data:", b"event:", b":")):
             return _read_stream(reply, attempts)
         body = _body(reply.body)
         choice = body.choices[0]
-        message = choice.message
-        if message is None:
-            if is_chat or choice.text is None:
-                message = _Message() if not is_chat else None
-            else:
-                message = _Message(content=choice.text)
-        if message is None:
-            raise ValueError("the first choice has no message")
+        message = choice.message if is_chat else _Message(content=choice.text)
     except (ValueError, IndexError) as error:
-        detail = error_note(reply.body).message or str(error)
-        return Answer(error="garbage", detail=detail, latency_s=reply.latency_s, attempts=attempts)
-    return _answer(message, choice.finish_reason or "", body.usage, reply.latency_s, attempts)
+        return _garbage(reply, attempts, str(error))
+    if message is None:
+        return _garbage(reply, attempts, "the first choice has no message")
+    return _answer(message, choice.finish_reason or "", body.usage, latency_s=reply.latency_s, attempts=attempts)
+
+
+def _garbage(reply: Reply, attempts: int, problem: str) -> Answer:
+    detail = error_note(reply.body).message or problem
+    return Answer(error="garbage", detail=detail, latency_s=reply.latency_s, attempts=attempts)
 
 
 def error_note(body: bytes) -> ErrorNote:
@@ -83,25 +82,24 @@ def error_note(body: bytes) -> ErrorNote:
         return ErrorNote(message=inner if isinstance(inner, str) else body[:2000].decode("utf-8", "replace"))
     message = inner.get("message") or inner.get("detail") or ""
     code = inner.get("code") if isinstance(inner.get("code"), str) else inner.get("type")
-    return ErrorNote(
-        code=code if isinstance(code, str) else "", message=message if isinstance(message, str) else str(message)
-    )
+    return ErrorNote(code=code if isinstance(code, str) else "", message=str(message))
 
 
 def split_thought(text: str) -> tuple[str, str]:
-    """(reasoning, answer) of a text that may begin with a thought; some templates leave the opening tag to the prompt."""
+    """(reasoning, answer) of a text that may begin with a thought; the opening tag may stand in the prompt."""
     start = text.lstrip()
     if start.startswith(OPEN):
         thought, closed, rest = start[len(OPEN) :].partition(CLOSE)
         return thought.strip(), rest.lstrip() if closed else ""
     thought, closed, rest = text.partition(CLOSE)
-    return (thought.strip(), rest.lstrip()) if closed else ("", text)
+    return (thought.strip(), rest.lstrip()) if closed and OPEN not in thought else ("", text)
 
 
 def _answer(
     message: _Message,
     finish: str,
     usage: _Usage | None,
+    *,
     latency_s: float,
     attempts: int,
     first_token_s: float | None = None,
@@ -144,10 +142,7 @@ def _body(data: bytes) -> _Body:
         return _decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         pass
-    value = lenient_json(data)
-    if isinstance(value, dict) and not isinstance(value.get("choices"), list):
-        raise ValueError("the answer has no choices")
-    return _convert(value)
+    return _convert(lenient_json(data))
 
 
 def _convert(value: object) -> _Body:
@@ -196,7 +191,7 @@ def _read_stream(reply: Reply, attempts: int) -> Answer:
     if not (is_done or finish):
         raise ValueError("the stream ended before the answer did")
     message = _Message(content="".join(texts), reasoning_content="".join(thoughts))
-    return _answer(message, finish, usage, reply.latency_s, attempts, first)
+    return _answer(message, finish, usage, latency_s=reply.latency_s, attempts=attempts, first_token_s=first)
 
 
 def events(body: bytes) -> list[tuple[int, bytes]]:

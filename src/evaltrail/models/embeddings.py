@@ -39,10 +39,10 @@ class VectorReader:
         """An answer without ``error`` where the vectors are all there."""
         try:
             rows = sorted(_decode(reply.body).data, key=lambda row: row.index)
-            if len(rows) != self._size:
-                raise ValueError(f"{len(rows)} vectors for {self._size} texts")
         except (ValueError, RecursionError) as error:
             detail = error_note(reply.body).message or str(error)
             return Answer(error="garbage", detail=detail, attempts=attempts)
+        if len(rows) != self._size:
+            return Answer(error="garbage", detail=f"{len(rows)} vectors for {self._size} texts", attempts=attempts)
         self.vectors = tuple(row.embedding for row in rows)
         return Answer(text="", latency_s=reply.latency_s, attempts=attempts)

@@ -94,6 +94,7 @@ class Endpoint:
             self._sweeper.cancel()
         self._limiter.close()
         self._transport.close()
+        await asyncio.sleep(0)  # the loop tells each connection that it is closed
 
     @property
     def in_flight(self) -> int:

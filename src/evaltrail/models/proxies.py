@@ -40,7 +40,7 @@ def proxy_for(address: Address, environ: Mapping[str, str]) -> Proxy | None:
 
 
 def is_exempt(host: str, port: int, no_proxy: str) -> bool:
-    """Whether NO_PROXY holds a host: ``*``, a domain with all below it, an address, a network, each also with a port."""
+    """Whether NO_PROXY holds a host: ``*``, a domain and all below it, an address, a network; a port may follow."""
     host = host.lower()
     for entry in no_proxy.lower().replace(",", " ").split():
         name, _, wanted = entry.rpartition(":") if entry.rpartition(":")[2].isdigit() else (entry, "", "")

@@ -55,7 +55,7 @@ def told_wait_s(headers: Headers, now: float) -> float | None:
         headers: of a 429 or 503.
         now: seconds since 1970.
 
-    Source: retry-after-ms, Retry-After in seconds and as a date, else the longest x-ratelimit-reset-* of a spent budget.
+    Source: retry-after-ms, Retry-After in seconds or as a date, else the longest x-ratelimit-reset-* of a spent budget.
     """
     found = {name.decode("latin-1").lower(): value.decode("latin-1").strip() for name, value in headers}
     wait = _number(found.get("retry-after-ms", ""))

@@ -1,4 +1,4 @@
-"""What endpoints send although they should not: lone surrogates, broken UTF-8, NaN, line breaks and secrets in messages."""
+"""What endpoints send although they should not: lone surrogates, broken UTF-8, NaN, long messages."""
 
 from __future__ import annotations
 

@@ -103,8 +103,7 @@ class Transport:
         try:
             transport.write(f"CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n{login}\r\n".encode())
             head = await tunnel.head
-            if head[9:12] != b"200":
-                raise ConnectionError(f"the proxy refuses to connect: {head[9:60].decode('latin-1').strip()}")
+            _check_tunnel(head)
             connection = Connection(loop)
             secure = await loop.start_tls(transport, connection, self._context(), server_hostname=self._address.host)
         except BaseException:
@@ -123,6 +122,12 @@ class Transport:
             else:
                 self._tls = ssl.create_default_context(cafile=custom or None)
         return self._tls
+
+
+def _check_tunnel(head: bytes) -> None:
+    if head[9:12] != b"200":
+        line = head.partition(b"\r\n")[0]
+        raise ConnectionError(f"the proxy refuses to connect: {line[9:100].decode('latin-1')}")
 
 
 class _Tunnel(asyncio.Protocol):

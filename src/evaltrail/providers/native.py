@@ -59,6 +59,7 @@ class NativeTask:
         self.generation: Mapping[str, Json] = {**task.generation, **request.generation}
         self.metrics = make_metrics(task.metrics)
         self.extractor = make_extractor(task.extract, task.where("extract"))
+        self.chooses_by_logprob = task.choose_by == "logprob"
         self.references: Counter[str] = Counter()
         """First accepted answers and how often each stands in the data; what a baseline may know."""
         self._task = task

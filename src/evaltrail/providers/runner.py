@@ -117,7 +117,13 @@ class _Run:
             failed = Answer(error=error.code, detail=str(error), attempts=0)
             return self._scored(item, repeat, Prompt(), failed, "")
         request = self._model.request_digest(prompt)
-        answer = self._stored(request) or await self._model.ask(prompt)
+        if self._task.chooses_by_logprob:
+            request += "-logprob"
+            answer = self._stored(request) or await self._model.choice_logprobs(
+                prompt, [f" {choice}" for choice in prompt.choices]
+            )
+        else:
+            answer = self._stored(request) or await self._model.ask(prompt)
         return self._scored(item, repeat, prompt, answer, request)
 
     def _scored(self, item: Item, repeat: int, prompt: Prompt, answer: Answer, request: str) -> Sample:

@@ -59,6 +59,8 @@ class TaskFile:
     fewshot: FewShot | None = None
     extract: Extract = Extract()
     repeats: int = 1
+    choose_by: Literal["text", "logprob"] = "text"
+    """How a choice is read: from the answer's text, or as the choice the model finds likeliest."""
     digest: str
     """Identity of what the file says, whatever its layout or place."""
 
@@ -69,7 +71,7 @@ class TaskFile:
 
 _REQUIRED = ("name", "dataset", "metrics")
 _TEXTS = ("name", "dataset", "prompt", "system", "target", "choices", "context", "group", "id", "description")
-_KEYS = (*_TEXTS, "messages", "metrics", "generation", "fewshot", "extract", "repeats")
+_KEYS = (*_TEXTS, "messages", "metrics", "generation", "fewshot", "extract", "repeats", "choose_by")
 
 
 def read_task(file: Path) -> TaskFile:
@@ -100,6 +102,7 @@ def read_task(file: Path) -> TaskFile:
         fewshot=_fewshot(content.get("fewshot"), f"{file}: fewshot"),
         extract=_extract(content.get("extract"), f"{file}: extract"),
         repeats=_count(content.get("repeats", 1), f"{file}: repeats"),
+        choose_by=_choose_by(content, f"{file}: choose_by"),
         digest=digest(content),
         **texts,
     )
@@ -186,6 +189,15 @@ def _fewshot(value: object, where: str) -> FewShot | None:
     return FewShot(
         dataset=_text(content.get("dataset"), f"{where}.dataset"), k=_count(content.get("k"), f"{where}.k"), seed=seed
     )
+
+
+def _choose_by(content: Mapping[str, Any], where: str) -> Literal["text", "logprob"]:
+    value = content.get("choose_by", "text")
+    if value not in ("text", "logprob"):
+        raise InputError(f"choose_by is text or logprob, not {value!r}", code="bad_value", where=where)
+    if value == "logprob" and not content.get("choices"):
+        raise InputError("choose_by: logprob needs 'choices'", code="missing_key", where=where)
+    return "logprob" if value == "logprob" else "text"
 
 
 def _extract(value: object, where: str) -> Extract:

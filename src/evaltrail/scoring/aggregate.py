@@ -47,8 +47,8 @@ class Aggregator:
 
     With repeats the item is the unit: the mean is over items of the mean over their repeats, ``n`` still counts
     samples, and each True/False grade also gives ``pass@k`` (k = 1, 2, 4... and all) and ``maj@k`` (the score of the
-    most frequent answer), whose ``n`` counts items and whose interval treats them as the unit. They are named
-    ``<metric>_pass@k`` when the task has several True/False grades.
+    most frequent answer, but for case and marks around it). Their ``n`` counts items, of which those with too few
+    scored repeats are left out; they are named ``<metric>_pass@k`` when the task has several True/False grades.
 
     Args:
         metrics: in the order they are to come out.

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 
 from evaltrail.core.sample import Sample, Score
 from evaltrail.scoring.grader import BAD_REFERENCE, NO_OUTPUT, NO_REFERENCE, Grader
-from evaltrail.scoring.normal_form import NormalForm
+from evaltrail.scoring.normal_form import bare
 
 _LETTERS = 26
-_normal = NormalForm(ignore_case=True, ignore_punctuation=True)
 
 # A capital that is no English word here: "A dog" and "I think" are none, "A is right" and "A or B" are.
 _CAPITAL = r"(?<![\w'\u2019])(?:[B-HJ-Z]|[AI](?!\s(?!(?:is|was|or|and)\b)[a-z]))(?![\w'\u2019])"
@@ -43,7 +42,7 @@ class MultipleChoice(Grader):
         """Right when the option taken is one of the references."""
         if not sample.reference:
             return NO_REFERENCE
-        choices = [_normal(choice) for choice in sample.choices]
+        choices = [bare(choice) for choice in sample.choices]
         count = len(choices) or len(sample.choice_logprobs) or _LETTERS
         wanted = {_place_of(reference, choices, count) for reference in sample.reference} - {None}
         if not wanted:
@@ -60,7 +59,7 @@ class MultipleChoice(Grader):
 
 def _place_of(reference: str, choices: Sequence[str], count: int) -> int | None:
     """The option that a reference means."""
-    plain = _normal(reference)
+    plain = bare(reference)
     if plain in choices:
         return choices.index(plain)
     place = int(plain) if plain.isdecimal() and len(plain) <= 3 else _letter_place(plain)
@@ -73,7 +72,7 @@ def _letter_place(letter: str) -> int | None:
 
 def _place_taken(text: str, choices: Sequence[str], count: int) -> int | None:
     """The option that a text takes, None when it takes none or several."""
-    plain = _normal(text)
+    plain = bare(text)
     if plain and plain in choices:
         return choices.index(plain)
     for read in (_alone, _announced, _leading, _mentioned, _only_letter):
@@ -92,8 +91,8 @@ def _announced(text: str, choices: Sequence[str]) -> int | None:
     reach = 2 * max(map(len, choices), default=0) + 16
     for found in reversed(deque(_ANNOUNCED.finditer(text), maxlen=_ANNOUNCEMENTS)):
         tail = text[found.end() : found.end() + reach]
-        said = f"{_normal(tail)} "
-        named = [place for place, choice in enumerate(choices) if choice and said.startswith(f"{choice} ")]
+        said = bare(tail)
+        named = [place for place, choice in enumerate(choices) if choice and _starts_with(said, choice)]
         if named:
             return max(named, key=lambda place: len(choices[place]))
         match = _LETTER_NEXT.match(tail)
@@ -109,14 +108,37 @@ def _leading(text: str, _: Sequence[str]) -> int | None:
 
 def _mentioned(text: str, choices: Sequence[str]) -> int | None:
     """The one option whose text stands in the text; an option within a longer one that stands there is not meant."""
-    plain = f" {_normal(text)} "
-    found = [choice for choice in choices if choice and f" {choice} " in plain]
-    meant = {
-        choice for choice in found if not any(choice != other and f" {choice} " in f" {other} " for other in found)
-    }
+    plain = bare(text)
+    found = [choice for choice in choices if choice and _stands_in(choice, plain)]
+    meant = {choice for choice in found if not any(choice != other and _stands_in(choice, other) for other in found)}
     return choices.index(meant.pop()) if len(meant) == 1 else None
 
 
 def _only_letter(text: str, _: Sequence[str]) -> int | None:
     letters = {(match[1] or match[2]).upper() for match in _ANYWHERE.finditer(text)}
     return _letter_place(letters.pop()) if len(letters) == 1 else None
+
+
+def _starts_with(text: str, part: str) -> bool:
+    return text.startswith(part) and _ends_at(text, len(part))
+
+
+def _stands_in(part: str, text: str) -> bool:
+    """Whether the part stands in the text as words or numbers of its own: 5 stands in neither 15, -5 nor 5.2."""
+    start = text.find(part)
+    while start >= 0:
+        end = start + len(part)
+        if _begins_at(text, start) and _ends_at(text, end):
+            return True
+        start = text.find(part, end)
+    return False
+
+
+def _begins_at(text: str, start: int) -> bool:
+    before = text[start - 1 : start]
+    return not (before.isalnum() or (text[start].isdigit() and before in {"-", "\u2212", ".", ","}))
+
+
+def _ends_at(text: str, end: int) -> bool:
+    after = text[end : end + 2]
+    return not (after[:1].isalnum() or (after[:1] in {".", ","} and after[1:].isdigit()))

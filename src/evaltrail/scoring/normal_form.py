@@ -7,6 +7,7 @@ import string
 import unicodedata
 
 _ASCII_PUNCTUATION = str.maketrans("", "", string.punctuation)
+_AROUND = " .,:;!?\"'`*()[]{}\u2018\u2019\u201c\u201d\u3002"
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b", re.IGNORECASE)
 
 
@@ -56,6 +57,14 @@ def without_punctuation(text: str) -> str:
     if text.isascii():
         return text
     return "".join(letter for letter in text if not unicodedata.category(letter).startswith("P"))
+
+
+def bare(text: str) -> str:
+    """The text in lower case with single blanks, without quotes, brackets, stars and marks of a sentence around it.
+
+    Signs and inner punctuation stay: ``-5``, ``1.5`` and ``x+1`` keep their meaning.
+    """
+    return " ".join(text.casefold().split()).strip(_AROUND)
 
 
 def squad_tokens(text: str) -> list[str]:

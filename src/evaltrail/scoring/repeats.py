@@ -8,12 +8,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evaltrail.scoring.normal_form import NormalForm
+from evaltrail.scoring.normal_form import bare
 from evaltrail.stats.estimate import Estimate, estimate_mean, estimate_share
 from evaltrail.stats.passk import majority, pass_at_k
-
-_vote_form = NormalForm(ignore_case=True, ignore_punctuation=True)
-"""Answers that differ only in this are one vote."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +80,10 @@ class Repeats:
         self._texts = array("q")
 
     def add(self, item: int, repeat: int, text: str | None) -> None:
-        """Keeps where the next row belongs; of its text only a hash."""
+        """Keeps where the next row belongs; of its text only a hash of its bare form, by which votes are counted."""
         self._items.append(item)
         self._repeats.append(repeat)
-        self._texts.append(0 if text is None else hash(_vote_form(text)))
+        self._texts.append(0 if text is None else hash(bare(text)))
 
     def gather(self, rows: Sequence[int], values: Sequence[float], clusters: Sequence[int] | None) -> ItemScores:
         """The scores of some rows by item; ``clusters`` has one entry for every row there is."""

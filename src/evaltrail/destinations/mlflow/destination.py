@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -59,7 +60,7 @@ class MlflowDestination:
         self._version = version
         self._environ = environ
         self._patience = patience or Patience()
-        self._user = user or environ.get("LOGNAME") or environ.get("USER", "")
+        self._user = user or _login_name()
 
     def plan(self, bundle: ResultBundle, options: DeliveryOptions) -> tuple[RunPlan, ...]:
         """The runs that ``deliver`` would make, parent first; nothing is written or sent.
@@ -147,6 +148,13 @@ class MlflowDestination:
 
     def _staging(self, plan: RunPlan) -> Path:
         return self._folder / "staged" / plan.key
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return ""
 
 
 def _filed(artifacts: tuple[PlannedArtifact, ...], folder: Path) -> Iterator[PlannedArtifact]:

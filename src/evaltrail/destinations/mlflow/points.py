@@ -32,8 +32,9 @@ class _Raw:
 def metric_points(tasks: Iterable[TaskResult], *, timestamp_ms: int) -> Points:
     """The points of some tasks: ``<task>/<metric>`` with its error, interval and counts beside it.
 
-    Beside a metric stand ``_stderr``, ``_ci_low``, ``_ci_high``, ``_n`` and ``_n_unscored``. The same name and step with the same value is one point; with another value it gets a numbered name. A task
-    without a name puts no prefix before its metrics.
+    Beside a metric stand ``_stderr``, ``_ci_low``, ``_ci_high``, ``_n`` and ``_n_unscored``. The same name and step
+    with the same value is one point; with another value it gets a numbered name. A task without a name puts no
+    prefix before its metrics.
     """
     kept: dict[tuple[str, int], float] = {}
     skipped: list[Skipped] = []
