@@ -158,7 +158,7 @@ class Admission:
         else:
             self._usual.add(is_bad)
         # Refusals come back sooner than answers: those still on their way count as answers to be.
-        is_storm = self._seen >= _LEAST and self._bad * 2 > self._seen + self.in_flight
+        is_storm = self._seen >= max(_LEAST, self.safe // 4) and self._bad * 2 > self._seen + self.in_flight
         if is_storm or self._seen >= max(20, self.safe):
             return self._judge_window(now)
         self._probe(now)

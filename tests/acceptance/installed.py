@@ -1,0 +1,142 @@
+"""The installed `evaltrail` command in a home, a working folder and an environment of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_SCRIPT = Path(sys.executable).with_name("evaltrail")
+_LIMITED = (
+    "import os, resource, sys;"
+    "resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY));"
+    "os.execv(sys.argv[2], sys.argv[2:])"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """How a command ended; one that shows a traceback is refused at once."""
+
+    code: int
+    out: str
+    err: str
+
+    def __post_init__(self) -> None:
+        assert "Traceback" not in self.out + self.err, self.err
+
+    @property
+    def object(self) -> Any:
+        """The one JSON object on stdout."""
+        assert self.out.count("\n") == 1, f"stdout holds more or less than one line: {self.out}\n{self.err}"
+        return json.loads(self.out)
+
+    @property
+    def errors(self) -> list[str]:
+        """The lines on stderr that name an error."""
+        return [line for line in self.err.splitlines() if line.startswith("error:")]
+
+
+class Installed:
+    """The command as a user has it.
+
+    Args:
+        folder: its own; HOME, EVALTRAIL_HOME and the working folder lie below it.
+        environ: further variables; nothing else leaks in.
+    """
+
+    def __init__(self, folder: Path, **environ: str) -> None:
+        self.home = folder / "home"
+        self.cwd = folder / "cwd"
+        for made in (folder / "user", self.cwd):
+            made.mkdir(parents=True, exist_ok=True)
+        self.environ = {
+            "PATH": os.environ.get("PATH", ""),
+            "LANG": "C.UTF-8",
+            "HOME": str(folder / "user"),
+            "EVALTRAIL_HOME": str(self.home),
+            **environ,
+        }
+
+    def __call__(
+        self, *words: object, environ: dict[str, str] | None = None, timeout: float = 90, file_bytes: int | None = None
+    ) -> Finished:
+        """Run the command to its end.
+
+        Args:
+            words: of the command line.
+            environ: further variables of this call.
+            timeout: seconds after which the test fails.
+            file_bytes: the largest file that it may write; None = no limit.
+        """
+        command = [str(_SCRIPT), *map(str, words)]
+        if file_bytes is not None:
+            command = [sys.executable, "-c", _LIMITED, str(file_bytes), *command]
+        done = subprocess.run(
+            command,
+            cwd=self.cwd,
+            env=self.environ | (environ or {}),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+        return Finished(code=done.returncode, out=done.stdout, err=done.stderr)
+
+    def start(self, *words: object) -> subprocess.Popen[str]:
+        """Start the command; the caller ends it."""
+        return subprocess.Popen(
+            [str(_SCRIPT), *map(str, words)],
+            cwd=self.cwd,
+            env=self.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def runs(self) -> list[dict[str, Any]]:
+        """What `ls runs` knows, newest first."""
+        listed = self("ls", "runs", "--json").object["runs"]
+        assert isinstance(listed, list)
+        return listed
+
+
+def ended(process: subprocess.Popen[str], *, timeout: float = 60) -> Finished:
+    """How a started command ended; one that does not end is killed and fails the test."""
+    try:
+        out, err = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise
+    return Finished(code=process.returncode, out=out, err=err)
+
+
+def until(claim: Callable[[], bool], *, seconds: float = 30, pause: float = 0.01) -> None:
+    """Wait until a claim holds; fail when it never does."""
+    ends = time.monotonic() + seconds
+    while not claim():
+        assert time.monotonic() < ends, "it never came to be"
+        time.sleep(pause)
+
+
+def holding(folder: Path, secret: str) -> list[Path]:
+    """The files below a folder that hold a text, in their name or their bytes."""
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    return [file for file in files if secret.encode() in file.read_bytes() or secret in file.name]
+
+
+def one_error(finished: Finished) -> str:
+    """The one error line, which must have a next step in brackets at its end."""
+    assert len(finished.errors) == 1, finished.err
+    assert re.search(r"\(.+\)$", finished.errors[0]), f"no next step: {finished.errors[0]}"
+    return finished.errors[0]
