@@ -1,5 +1,10 @@
 """Fixtures that every kind of test may ask for."""
 
-from mlflow_server import mlflow_url
+import pytest
+from mlflow_server import shared_server
 
-__all__ = ["mlflow_url"]
+
+@pytest.fixture(scope="session")
+def mlflow_url():
+    """Tracking URI of the session's server."""
+    return shared_server().url

@@ -19,6 +19,8 @@ from urllib.error import URLError
 from urllib.parse import quote, urlencode
 from urllib.request import Request, urlopen
 
+import pytest
+
 _START_S = 120.0
 
 
@@ -101,6 +103,12 @@ def shared_server() -> MlflowServer:
     atexit.register(server.stop)
     server.start()
     return server
+
+
+@pytest.fixture(scope="session")
+def mlflow_url() -> str:
+    """Tracking URI of the session's server."""
+    return shared_server().url
 
 
 def ask(url: str, call: str, **values: object) -> dict[str, Any]:

@@ -19,14 +19,9 @@ from evaltrail.destinations.mlflow.patience import Patience
 from evaltrail.destinations.mlflow.port import Batch, NewRun
 from evaltrail.destinations.mlflow.rest import RestGateway
 from evaltrail.destinations.mlflow.run_plan import PlannedDataset, PlannedMetric
-from mlflow_server import ask, shared_server
+from mlflow_server import ask
 
 SHORT = Patience(connect_s=2, read_s=20, retry_s=1, pause_s=0.05)
-
-
-@pytest.fixture(scope="module")
-def mlflow_url():
-    return shared_server().url
 
 
 @pytest.fixture(scope="module")

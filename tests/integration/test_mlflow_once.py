@@ -24,7 +24,7 @@ from evaltrail.destinations.mlflow.rest import RestGateway
 from evaltrail.destinations.mlflow.writer import deliver
 from mlflow_bundles import some_bundle, some_task
 from mlflow_proxy import unreliable
-from mlflow_server import MlflowServer, ask, content_of, runs_in, shared_server
+from mlflow_server import MlflowServer, ask, content_of, runs_in
 
 SHORT = Patience(connect_s=1, read_s=10, retry_s=1, pause_s=0.05)
 STEPS = ("experiment", "create_run", "log_batch", "put_artifact", "put_artifact", "log_datasets", "set_status")
@@ -65,8 +65,8 @@ with Outbox(Path(folder) / "outbox") as outbox:
 
 
 @pytest.fixture(scope="module")
-def url():
-    return shared_server().url
+def url(mlflow_url):
+    return mlflow_url
 
 
 @pytest.fixture

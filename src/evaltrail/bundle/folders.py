@@ -62,6 +62,14 @@ def place_folder(made: Path, wanted: Path) -> None:
         raise storage_error(error, wanted) from error
 
 
+def link_or_copy(source: str | Path, target: str | Path) -> None:
+    """The same bytes under a second name: a hard link where the file system has them, else a copy."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder survive a power cut."""
     handle = os.open(folder, os.O_RDONLY)

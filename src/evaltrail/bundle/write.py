@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from evaltrail.bundle import layout
-from evaltrail.bundle.folders import make_private, place_folder, storage_error, write_whole
+from evaltrail.bundle.folders import link_or_copy, make_private, place_folder, storage_error, write_whole
 from evaltrail.core.artifact import Role
 from evaltrail.core.errors import InputError
 from evaltrail.core.result import ResultBundle
@@ -60,7 +60,7 @@ def copy_bundle(folder: Path, wanted: Path) -> None:
     shutil.rmtree(made, ignore_errors=True)
     try:
         wanted.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(folder, made, copy_function=_link, ignore=shutil.ignore_patterns(layout.ANSWERS))
+        shutil.copytree(folder, made, copy_function=link_or_copy, ignore=shutil.ignore_patterns(layout.ANSWERS))
         place_folder(made, wanted)
     except OSError as error:
         raise storage_error(error, wanted) from error
@@ -84,13 +84,6 @@ def check_out(wanted: Path) -> None:
     above = next(parent for parent in (wanted, *wanted.absolute().parents) if parent.exists())
     if not os.access(above, os.W_OK):
         raise InputError("--out cannot be written", code="bad_out", where=where)
-
-
-def _link(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
 
 
 def _manifest(bundle: ResultBundle, folder: Path) -> bytes:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import Protocol, cast
 
-from evaltrail.core.errors import EvaltrailError, InputError
+from evaltrail.core.errors import EvaltrailError, InputError, InterruptError
 from evaltrail.core.ids import nearest
 from evaltrail.core.version import VERSION
 
@@ -26,7 +26,6 @@ COMMANDS = {
     "doctor": "check endpoint, key, MLflow, disk and versions",
     "ui": "open MLflow's own pages over the current store",
 }
-_INTERRUPTED = 130
 
 
 class Command(Protocol):
@@ -60,8 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except EvaltrailError as error:
         return _fail(error, as_json=as_json)
     except KeyboardInterrupt:
-        print("interrupted: what was answered is kept; the same command goes on", file=sys.stderr)  # noqa: T201
-        return _INTERRUPTED
+        return _fail(InterruptError("interrupted"), as_json=as_json)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from evaltrail.cli.pairs import read_pairs
 from evaltrail.cli.show import (
@@ -15,9 +17,9 @@ from evaltrail.cli.show import (
     print_text,
     results_table,
 )
-from evaltrail.config.settings import load_settings
+from evaltrail.config.settings import Settings, load_settings
 from evaltrail.core.delivery import DeliveryOptions
-from evaltrail.core.errors import EndpointError, InputError
+from evaltrail.core.errors import EndpointError, EvaltrailError, InputError
 from evaltrail.core.ids import slug
 from evaltrail.core.request import EvaluationRequest, ModelTarget, RequestLimits
 from evaltrail.service.evaluate import Watch, evaluate
@@ -53,50 +55,54 @@ def execute(arguments: argparse.Namespace) -> int:
     settings = load_settings()
     orders = [_order(arguments, model, settings.openai_base_url) for model in arguments.model]
     if arguments.show is not None or arguments.dry_run:
-        shown = [preview(order, settings, prompts=arguments.show or 0, with_plan=arguments.dry_run) for order in orders]
-        if arguments.json:
-            print_json({"ok": True, "exit_code": 0, "previews": [item.data for item in shown]})
-        else:
-            print_text("\n\n".join(item.text for item in shown))
-        return 0
+        return _preview(arguments, orders, settings)
     results: list[Result] = []
-    objects, code = [], 0
+    objects: list[dict[str, Any]] = []
+    errors: list[EvaltrailError] = []
     for order in orders:
         try:
             with ProgressLine() as progress:
-                watch = Watch(progress=progress, notice=print_notice)
-                result = evaluate(order, settings, watch)
-        except EndpointError as error:
-            print_error(error)
-            objects.append(failure_object(error))
-            code = max(code, error.exit_code)
-            continue
-        results.append(result)
-        objects.append(result_object(result))
-        code = max(code, result.exit_code)
+                result = evaluate(order, settings, Watch(progress=progress, notice=print_notice))
+        except EndpointError as stopped:
+            errors.append(stopped)
+            objects.append(failure_object(stopped))
+        else:
+            results.append(result)
+            errors += result.errors
+            objects.append(result_object(result))
     if arguments.json:
         print_json(objects[0] if len(objects) == 1 else {"evaluations": objects})
-    show_results(results)
-    return code
+    else:
+        show_results(results)
+    for error in errors:
+        print_error(error)
+    return max((error.exit_code for error in errors), default=0)
 
 
-def show_results(results: list[Result]) -> None:
-    """The table, where everything lies, and what went wrong, for people; on stderr beside --json."""
-    if not results:
-        return
-    print_notice(results_table(results))
+def show_results(results: Sequence[Result]) -> None:
+    """The table, and where everything lies, for people."""
+    if results:
+        print_text(results_table(results))
     for result in results:
-        print_notice(f"\n{result.bundle.model}: evaluation {result.evaluation_id}, {result.state}, in {result.out}")
+        print_text(f"\n{result.bundle.model}: evaluation {result.evaluation_id}, {result.state}, in {result.out}")
         for receipt in result.receipts:
             place = receipt.run_url or f"run {receipt.run_id}"
-            print_notice(
+            print_text(
                 f"  MLflow: {place} ({receipt.experiment_name}), {receipt.metrics_logged} metrics, "
                 f"{receipt.params_logged} params, {receipt.artifacts_logged} artifacts"
             )
             for skipped in receipt.skipped:
-                print_notice(f"  not landed: {skipped.what}: {skipped.why}")
-        for error in result.errors:
-            print_error(error)
+                print_text(f"  not landed: {skipped.what}: {skipped.why}")
+
+
+def _preview(arguments: argparse.Namespace, orders: Sequence[Order], settings: Settings) -> int:
+    prompts, with_plan = arguments.show or 0, arguments.dry_run
+    shown = [preview(order, settings, prompts=prompts, with_plan=with_plan) for order in orders]
+    if arguments.json:
+        print_json({"ok": True, "exit_code": 0, "previews": [item.data for item in shown]})
+    else:
+        print_text("\n\n".join(item.text for item in shown))
+    return 0
 
 
 def _order(arguments: argparse.Namespace, model: str, default_url: str) -> Order:

@@ -5,6 +5,7 @@ EvaltrailError                        exit 1
 |   +-- BusyError                     exit 2   the same work is running in another process
 +-- EndpointError                     exit 1   the model endpoint refuses us or is gone
 +-- StorageError                      exit 1   the disk refuses a write
++-- InterruptError                    exit 130 stopped from outside; goes on with the same command
 +-- DestinationError                  exit 1   MLflow refuses what was sent
     +-- DestinationUnreachableError   exit 3   MLflow cannot be reached; the outbox keeps the results
 """
@@ -31,6 +32,8 @@ class EvaltrailError(Exception):
         self.code = code or self.default_code
         self.hint = hint
         self.where = where
+        self.evaluation_id = ""
+        """The evaluation that was stopped, where there was one."""
 
     def __str__(self) -> str:
         """The error on one line: where, what, and the next step."""
@@ -62,6 +65,13 @@ class StorageError(EvaltrailError):
     """A file cannot be written (disk full, no permission); what was written before is safe."""
 
     default_code = "storage"
+
+
+class InterruptError(EvaltrailError):
+    """A person or a supervisor ended the process; what was done is kept."""
+
+    exit_code = 130
+    default_code = "interrupted"
 
 
 class DestinationError(EvaltrailError):

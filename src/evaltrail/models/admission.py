@@ -17,6 +17,8 @@ _TOLERANCE = 0.25
 """Share of refusals above the usual one that tells a full endpoint from bad luck."""
 _PROOF = 1000
 """Outcomes after which a new level is no longer compared with the one before."""
+_KNOWN, _FRESH, _ABOVE = 0, 1, 2
+"""At a level long known, at one accepted lately, at one in question."""
 _LEAST = 8
 """Outcomes below which nothing is concluded about a level."""
 _PATIENCE_S = 1.0
@@ -65,13 +67,14 @@ class Admission:
         self.in_flight += 1
         if self.in_flight > self.safe:
             self._above_in_flight += 1
-            return self._epoch << 1 | 1
-        return self._epoch << 1
+            return self._epoch << 2 | _ABOVE
+        return self._epoch << 2 | (_FRESH if 0 < self._previous < self.in_flight else _KNOWN)
 
     def settled(self, ticket: int, outcome: Outcome, now: float) -> bool:
         """Take in how a request ended; True when most are refused and all should pause."""
         self.in_flight -= 1
-        is_current, is_above = ticket >> 1 == self._epoch, bool(ticket & 1)
+        epoch, kind = ticket >> 2, ticket & 3
+        is_current, is_above = epoch == self._epoch, kind == _ABOVE
         if is_above and is_current:
             self._above_in_flight -= 1
         if outcome == "lost":
@@ -81,9 +84,9 @@ class Admission:
                 self._judge_question(outcome, now)
             return False
         # Sent while too many were in flight: what became of it says nothing about the present level.
-        if ticket >> 1 < self._lowered_at:
+        if epoch < self._lowered_at:
             return False
-        return self._judge_level(outcome == "limited", now)
+        return self._judge_level(outcome == "limited", kind == _FRESH, now)
 
     def tick(self, now: float) -> None:
         """Let time pass: a ramp that nobody refuses goes on, a level in doubt is probed again."""
@@ -143,10 +146,10 @@ class Admission:
         self._move(level, level, now)
         self._lowered_at = self._epoch
 
-    def _judge_level(self, is_bad: bool, now: float) -> bool:
+    def _judge_level(self, is_bad: bool, is_fresh: bool, now: float) -> bool:
         self._seen += 1
         self._bad += is_bad
-        if self._previous:
+        if self._previous and is_fresh:
             self._new.add(is_bad)
             if is_bad and self._new.bad > self._usual.expected(self._new.seen):
                 self._seen = self._bad = 0
@@ -186,8 +189,6 @@ class Admission:
 
     def _usual_before(self, seen: int, bad: int) -> float:
         """The usual share of refusals without the window that is compared with it."""
-        if self._previous:
-            return self._usual.share
         return _Tally(max(0, self._usual.seen - seen), max(0, self._usual.bad - bad)).share
 
     def _move(self, safe: int, limit: int, now: float) -> None:

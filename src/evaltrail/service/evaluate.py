@@ -18,7 +18,7 @@ from evaltrail.config.logs import RunLog
 from evaltrail.config.secrets import find_key, public_url
 from evaltrail.config.settings import Settings
 from evaltrail.core.answer import Answer
-from evaltrail.core.errors import DestinationError, EvaltrailError, InputError
+from evaltrail.core.errors import DestinationError, EvaltrailError, InputError, InterruptError
 from evaltrail.core.ids import digest, nearest
 from evaltrail.core.progress import ProgressSink
 from evaltrail.core.result import ResultBundle
@@ -71,7 +71,7 @@ def evaluate(order: Order, settings: Settings, watch: Watch = Watch()) -> Result
         InputError: nothing was started.
         EndpointError: the endpoint refuses or is gone; answers are kept, the same order goes on.
         StorageError: the disk refuses.
-        KeyboardInterrupt: interrupted; the same order goes on.
+        InterruptError: interrupted; the same order goes on.
     """
     tasks = prepare_tasks(order, settings)
     key = find_key(order.request.target, settings.openai_base_url, settings.environ)
@@ -85,13 +85,11 @@ def evaluate(order: Order, settings: Settings, watch: Watch = Watch()) -> Result
         ledger.begin(run.entry())
         try:
             result = run.finish()
-        except KeyboardInterrupt:
-            ledger.end(work.state.evaluation_id, "cancelled", b"")
-            raise
+        except KeyboardInterrupt as interrupt:
+            error = InterruptError("interrupted: what was answered is kept", hint="the same command goes on")
+            raise run.stopped(error, ledger, "cancelled") from interrupt
         except EvaltrailError as error:
-            run.log.write(f"stopped: {error}")
-            ledger.end(work.state.evaluation_id, "failed", b"")
-            raise
+            raise run.stopped(error, ledger, "failed") from None
         ledger.end(result.evaluation_id, result.state, recorded(result))
         work.remove()
         return result
@@ -130,6 +128,13 @@ class _Run:
             work=self._work.folder,
             started_at=self._work.state.started_at,
         )
+
+    def stopped(self, error: EvaltrailError, ledger: Ledger, state: str) -> EvaltrailError:
+        """The error, noted in log and ledger."""
+        error.evaluation_id = self._work.state.evaluation_id
+        self.log.write(f"stopped: {error}")
+        ledger.end(error.evaluation_id, state, b"")
+        return error
 
     def finish(self) -> Result:
         """Do what is still missing."""

@@ -27,7 +27,7 @@ def failure_object(error: EvaltrailError) -> dict[str, Any]:
     return {
         "ok": False,
         "exit_code": error.exit_code,
-        "evaluation_id": None,
+        "evaluation_id": error.evaluation_id or None,
         "out": None,
         "receipts": [],
         "metrics": {},

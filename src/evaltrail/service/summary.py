@@ -12,7 +12,7 @@ import msgspec
 
 from evaltrail.bundle import layout
 from evaltrail.bundle.columns import SamplesWriter
-from evaltrail.bundle.folders import make_private
+from evaltrail.bundle.folders import link_or_copy, make_private
 from evaltrail.bundle.journal import JournalSamples
 from evaltrail.config.secrets import public_url
 from evaltrail.core.request import EvaluationRequest
@@ -153,4 +153,4 @@ def _keep(work: Work, folder: Path) -> None:
         shutil.copyfile(work.log, log)
     answers = make_private(folder / layout.ANSWERS)
     for journal in sorted(work.folder.glob("*.jsonl")):
-        (answers / journal.name).hardlink_to(journal)
+        link_or_copy(journal, answers / journal.name)

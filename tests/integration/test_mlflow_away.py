@@ -1,0 +1,221 @@
+"""MLflow away, deaf, or unwilling: bounded, translated, and nothing lost."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from evaltrail.core.delivery import DeliveryOptions
+from evaltrail.core.errors import DestinationError, DestinationUnreachableError
+from evaltrail.core.ids import new_id
+from evaltrail.destinations.mlflow.destination import MlflowDestination
+from evaltrail.destinations.mlflow.gateway import StockGateway
+from evaltrail.destinations.mlflow.patience import Patience
+from evaltrail.destinations.mlflow.rest import RestGateway
+from mlflow_bundles import some_bundle
+from mlflow_server import free_port, runs_in, shared_server
+
+SHORT = Patience(connect_s=0.5, read_s=1, retry_s=0.5, pause_s=0.05)
+GATEWAYS = (lambda url: RestGateway(url, environ={}, patience=SHORT), lambda url: StockGateway(url, SHORT))
+
+
+@contextmanager
+def answering(status, body):
+    """A server that gives everybody the same answer."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def handle_any(self):
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST = do_PUT = handle_any  # noqa: N815 - http.server looks for these names
+
+        def log_message(self, *_):
+            """Say nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@contextmanager
+def deaf():
+    """A port that accepts connections and never answers."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(64)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@contextmanager
+def closed():
+    """A port nobody listens on."""
+    yield f"http://127.0.0.1:{free_port()}"
+
+
+@pytest.mark.parametrize("away", [closed, deaf])
+@pytest.mark.parametrize("make", GATEWAYS)
+def test_a_server_that_is_away_or_deaf_is_given_up_in_seconds(away, make):
+    """The stock client alone would hang for 247 s; both gateways give up within their patience, exit code 3."""
+    with away() as url, closing(make(url)) as gateway:
+        started = time.monotonic()
+        with pytest.raises(DestinationUnreachableError) as failure:
+            gateway.experiment("x")
+        assert time.monotonic() - started < 15
+    assert failure.value.exit_code == 3
+    assert url in str(failure.value)
+
+
+def test_results_for_a_server_that_is_away_wait_and_are_sent_by_sync(tmp_path):
+    """Everything is in the outbox before the first request; sync needs neither the bundle object nor the folder."""
+    destination = MlflowDestination(tmp_path / "outbox", "0", environ={}, patience=SHORT)
+    bundle = some_bundle(tmp_path / "bundle", identity=new_id())
+    experiment = f"away {new_id()}"
+    port = free_port()
+    options = DeliveryOptions(tracking_uri=f"http://127.0.0.1:{port}", experiment=experiment)
+    with pytest.raises(DestinationUnreachableError):
+        destination.deliver(bundle, options, fresh=True)
+    (still,) = destination.sync()
+    assert (still.receipt, still.error.exit_code) == (None, 3)
+    with forwarded(port, shared_server().port):
+        (sent,) = destination.sync()
+    assert sent.receipt.status == "FINISHED"
+    assert sent.receipt.artifacts_logged == 4
+    assert destination.waiting() == ()
+    assert len(runs_in(shared_server().url, experiment)) == 1
+    assert not list((tmp_path / "outbox" / "staged").iterdir())
+
+
+@contextmanager
+def forwarded(port, target):
+    """A port that is passed on byte by byte to another."""
+
+    def pump(source, sink):
+        with closing(source), closing(sink):
+            while data := source.recv(65536):
+                sink.sendall(data)
+
+    def serve():
+        while True:
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
+            server = socket.create_connection(("127.0.0.1", target))
+            for pair in ((client, server), (server.dup(), client.dup())):
+                threading.Thread(target=pump_quietly, args=pair, daemon=True).start()
+
+    def pump_quietly(source, sink):
+        try:
+            pump(source, sink)
+        except OSError:
+            return
+
+    listener = socket.create_server(("127.0.0.1", port))
+    threading.Thread(target=serve, daemon=True).start()
+    try:
+        yield
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "hint"),
+    [
+        (401, b"You are not authenticated.", "MLFLOW_TRACKING_USERNAME"),
+        (403, b"Invalid Host header - possible DNS rebinding attack detected", "--allowed-hosts 127.0.0.1:"),
+        (404, b"<html>nginx</html>", "check that the tracking URI"),
+        (200, b"<html>a login page</html>", "check that the tracking URI"),
+    ],
+)
+@pytest.mark.parametrize("make", GATEWAYS)
+def test_who_answers_but_is_not_willing_is_a_refusal_with_a_next_step(make, status, body, hint):
+    """Exit code 1 and one line that says what to set, through both gateways."""
+    with answering(status, body) as url, closing(make(url)) as gateway, pytest.raises(DestinationError) as refusal:
+        gateway.experiment("x")
+    assert refusal.value.exit_code == 1
+    assert hint in refusal.value.hint or isinstance(gateway, StockGateway)
+    assert "\n" not in str(refusal.value)
+
+
+def test_the_real_server_refuses_a_foreign_host_and_we_say_what_to_start_it_with(monkeypatch):
+    """MLflow 3.17 answers 403 to any name but its own; the error names `--allowed-hosts` with that very name."""
+    url = f"http://mlflow.example:{shared_server().port}"
+    real = socket.getaddrinfo
+
+    def resolve(host, *args, **kwargs):
+        return real("127.0.0.1" if host == "mlflow.example" else host, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    with closing(RestGateway(url, environ={}, patience=SHORT)) as gateway, pytest.raises(DestinationError) as refusal:
+        gateway.experiment("x")
+    assert f"--allowed-hosts mlflow.example:{shared_server().port}" in refusal.value.hint
+
+
+def test_a_store_that_cannot_be_opened_is_a_refusal(tmp_path):
+    """A sqlite path below a file, and a `file:` store, are named in one line."""
+    (tmp_path / "file").write_text("x")
+    for uri in (f"sqlite:///{tmp_path / 'file' / 'mlflow.db'}", f"file://{tmp_path / 'mlruns'}"):
+        with pytest.raises(DestinationError) as refusal:
+            StockGateway(uri, SHORT).experiment("x")
+        assert "\n" not in str(refusal.value)
+
+
+def run_python(program, folder):
+    """A fresh interpreter in the folder, which finds the tests' modules."""
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])}
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False, timeout=120)
+
+
+def test_the_default_store_is_made_in_silence_and_used_again(tmp_path):
+    """No URI at all: sqlite in the working folder, artifacts beside it, and not a word of migrations on stderr."""
+    program = (
+        "import sys; from pathlib import Path; from mlflow_bundles import some_bundle\n"
+        "from evaltrail.core.delivery import DeliveryOptions\n"
+        "from evaltrail.destinations.mlflow.destination import MlflowDestination\n"
+        "bundle = some_bundle(Path('bundle'))\n"
+        "for _ in range(2):\n"
+        "    (receipt,) = MlflowDestination(Path('outbox'), '0', environ={}).deliver(bundle, DeliveryOptions())\n"
+        "    print(receipt.run_id, receipt.artifacts_logged, repr(receipt.run_url), receipt.experiment_name)\n"
+    )
+    done = run_python(program, tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    first, second = done.stdout.splitlines()
+    assert first == second
+    assert first.endswith("4 '' evaltrail")
+    assert (tmp_path / "mlflow.db").is_file()
+    assert len(list((tmp_path / "mlruns").rglob("eval_results_table.json"))) == 1
+
+
+def test_rest_never_imports_mlflow(tmp_path):
+    """Landing over HTTP spares its seconds and its 169 MB."""
+    program = (
+        "import sys; from pathlib import Path; from mlflow_bundles import some_bundle\n"
+        "from evaltrail.core.delivery import DeliveryOptions\n"
+        "from evaltrail.destinations.mlflow.destination import MlflowDestination\n"
+        f"options = DeliveryOptions(tracking_uri={shared_server().url!r}, experiment='light {new_id()}')\n"
+        "MlflowDestination(Path('outbox'), '0', environ={}).deliver(some_bundle(Path('bundle')), options)\n"
+        "print(sorted({'mlflow', 'requests', 'pandas', 'numpy', 'pyarrow', 'sqlalchemy'} & set(sys.modules)))\n"
+    )
+    done = run_python(program, tmp_path)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
