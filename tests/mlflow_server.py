@@ -105,10 +105,6 @@ def shared_server() -> MlflowServer:
     return server
 
 
-@pytest.fixture(scope="session")
-def mlflow_url() -> str:
-    """Tracking URI of the session's server."""
-    return shared_server().url
 
 
 def ask(url: str, call: str, **values: object) -> dict[str, Any]:

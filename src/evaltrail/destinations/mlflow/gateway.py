@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,7 +17,16 @@ from evaltrail.core.errors import DestinationError
 from evaltrail.core.ids import digest, slug
 from evaltrail.destinations.mlflow.patience import Patience
 from evaltrail.destinations.mlflow.port import Batch, ExperimentState, NewRun, RunState
-from evaltrail.destinations.mlflow.refusal import EXISTS, MISSING, answer_lost, deleted_experiment, refused, unreachable
+from evaltrail.destinations.mlflow.reach import check_reachable
+from evaltrail.destinations.mlflow.refusal import (
+    EXISTS,
+    MISSING,
+    answer_lost,
+    deleted_experiment,
+    not_mlflow,
+    refused,
+    unreachable,
+)
 from evaltrail.destinations.mlflow.run_plan import PlannedDataset
 from evaltrail.destinations.mlflow.tracking_uri import is_http, public_uri, sqlite_file
 
@@ -27,6 +37,10 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 _NOISY_LOGGERS = ("mlflow", "alembic")
+_ANSWERED = re.compile(r"failed with error code (\d{3}) != 200\. Response body: '(.*)'")
+"""How the client tells of an answer that is not JSON."""
+_BUSY_STORE = ("database is locked", "already exists", "duplicate column name")
+"""What sqlite says while another process writes, or makes the tables of a fresh store at the same moment."""
 
 
 class StockGateway:
@@ -144,6 +158,7 @@ class StockGateway:
     @property
     def _client(self) -> MlflowClient:
         if self._opened is None:
+            check_reachable(self.tracking_uri, connect_s=self._patience.connect_s)
             from mlflow.tracking import MlflowClient  # noqa: PLC0415 - mlflow takes seconds to import
 
             self._opened = MlflowClient(tracking_uri=self.tracking_uri)
@@ -159,6 +174,8 @@ class StockGateway:
             try:
                 with _quiet(), _client_bounds(self._patience):
                     return call()
+            except DestinationError:
+                raise
             except Exception as error:  # the wall before a foreign client, its stores and artifact plugins
                 raise self._translation(error, is_repeatable=is_repeatable) from error
 
@@ -167,13 +184,16 @@ class StockGateway:
     def _translation(self, error: Exception, *, is_repeatable: bool) -> DestinationError:
         said = " ".join(str(error).split())
         code = str(getattr(error, "error_code", ""))
-        response = getattr(error, "response", None)
+        response, answered = getattr(error, "response", None), _ANSWERED.search(said)
         if response is not None:
             return refused(int(response.status_code), code, said, where=self._where)
-        lost = "API request to" in said or (isinstance(error, OSError) and is_http(self.tracking_uri))
-        if lost:
+        if answered is not None:
+            return refused(int(answered[1]), "", answered[2], where=self._where)
+        if "not in a valid JSON format" in said:
+            return not_mlflow(said, where=self._where)
+        if "API request to" in said or (isinstance(error, OSError) and is_http(self.tracking_uri)):
             return (unreachable if is_repeatable else answer_lost)(said, where=self._where)
-        if "database is locked" in said or "already exists (Background" in said:
+        if any(sign in said for sign in _BUSY_STORE):
             return unreachable("another process is writing to its database", where=self._where)
         status = getattr(error, "get_http_status_code", lambda: 0)()
         return refused(status, code, said or type(error).__name__, where=self._where)

@@ -16,6 +16,7 @@ TOO_LARGE = "too_large"
 """Codes of our errors for what MLflow, or a proxy before it, answers."""
 
 _SYNC = "the results are safe; `evaltrail sync` sends them when it is back"
+_CHECK_URI = "check that the tracking URI is that of an MLflow server"
 _LONGEST_MESSAGE = 500
 
 
@@ -35,6 +36,11 @@ def refused(status: int, code: str, message: str, *, where: str) -> DestinationE
     return DestinationError(
         f"MLflow refuses: {said}", code=TOO_LARGE if status == 413 else code.lower(), hint=hint, where=where
     )
+
+
+def not_mlflow(why: str, *, where: str) -> DestinationError:
+    """The error for a success that MLflow would not have sent: a login page, another service."""
+    return DestinationError(f"the answer is not MLflow's: {why}", code="not_mlflow", hint=_CHECK_URI, where=where)
 
 
 def deleted_experiment(name: str, experiment_id: str, *, where: str) -> DestinationError:
@@ -66,5 +72,5 @@ def _next_step(status: int, code: str, said: str, where: str) -> str:
     if status == 413:
         return "raise the size limit of the proxy in front of MLflow"
     if status in {404, 405} and not code:
-        return "check that the tracking URI is that of an MLflow server"
+        return _CHECK_URI
     return ""

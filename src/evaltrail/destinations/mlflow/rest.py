@@ -24,6 +24,7 @@ from evaltrail.destinations.mlflow.refusal import (
     TRANSIENT,
     answer_lost,
     deleted_experiment,
+    not_mlflow,
     refused,
     unreachable,
 )
@@ -208,9 +209,4 @@ class RestGateway:
         try:
             return msgspec.json.decode(reply.body, type=shape)
         except msgspec.MsgspecError as error:
-            raise DestinationError(
-                f"the answer is not MLflow's: {error}",
-                code="not_mlflow",
-                hint="check that the tracking URI is that of an MLflow server",
-                where=self._where,
-            ) from error
+            raise not_mlflow(str(error), where=self._where) from error
