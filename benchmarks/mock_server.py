@@ -71,7 +71,7 @@ class State:
     def reset(self):
         """Clear the counters."""
         self.total = self.ok = self.inflight = self.peak = self.conns = 0
-        self.first = self.last = 0.0
+        self.first = self.last = self.last_answer = self.busy_s = 0.0
         self.seen, self.status, self.kind = {}, {}, {}
         self.limited_at, self.waits, self.allowed_at, self.late = {}, [], {}, []
         self.okseen = {}
@@ -92,6 +92,8 @@ class State:
             "connections": self.conns,
             "first": self.first,
             "last": self.last,
+            "last_answer": self.last_answer,
+            "mean_inflight": self.mean_inflight(),
             "status": self.status,
             "kind": self.kind,
             "bytes_in": self.bytes_in,
@@ -99,6 +101,12 @@ class State:
             "late_after_429": spread(self.late),
             "last_request": self.last_request,
         }
+
+    def mean_inflight(self):
+        """Requests in flight from the first request to the last answer, each moment weighing the same."""
+        end = time.time() if self.inflight else self.last_answer
+        span = end - self.first
+        return (self.busy_s + self.inflight * span) / span if self.first and span > 0 else 0.0
 
     def admit(self):
         """Whether the rate limit lets one more request in."""
@@ -192,7 +200,10 @@ class Conn(asyncio.Protocol):
     def send(self, data, counted=True, close=False):
         """Answer after the latency; perhaps close."""
         if counted:
-            self.s.inflight -= 1
+            s, now = self.s, time.time()
+            s.inflight -= 1
+            s.last_answer = now
+            s.busy_s += now - s.first
             self.answers += 1
         if self.t is None:
             return
@@ -215,6 +226,7 @@ class Conn(asyncio.Protocol):
         s.bytes_in += len(body)
         s.first, s.last = s.first or now, now
         s.inflight += 1
+        s.busy_s -= now - s.first
         s.peak = max(s.peak, s.inflight)
         s.last_request = self
         key, text = answer(body)

@@ -19,8 +19,6 @@ from urllib.error import URLError
 from urllib.parse import quote, urlencode
 from urllib.request import Request, urlopen
 
-import pytest
-
 _START_S = 120.0
 
 
@@ -103,8 +101,6 @@ def shared_server() -> MlflowServer:
     atexit.register(server.stop)
     server.start()
     return server
-
-
 
 
 def ask(url: str, call: str, **values: object) -> dict[str, Any]:

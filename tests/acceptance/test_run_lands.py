@@ -142,7 +142,7 @@ def test_every_sample_is_in_the_parquet_file(landed):
 
 def test_mlflow_itself_loads_the_table(landed):
     """`mlflow.load_table` gives the samples that its pages show."""
-    table = landed.tracking.table(landed.run.info.experiment_id, landed.run.info.run_id)
+    table = landed.tracking.table(landed.run)
     assert len(table) == 50
     assert {"id", "input", "reference", "output", "exact_match"} <= set(table.columns)
     assert float(table["exact_match"].astype(float).mean()) == 0.9

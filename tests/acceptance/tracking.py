@@ -48,9 +48,11 @@ class Tracking:
         folder.mkdir(parents=True, exist_ok=True)
         return Path(self.client.download_artifacts(run_id, "", str(folder)))
 
-    def table(self, experiment_id: str, run_id: str) -> Any:
-        """The table of samples, as MLflow loads it."""
-        self._mlflow.set_tracking_uri(self.uri)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # pandas and MLflow's filters, not ours
-            return self._mlflow.load_table("eval_results_table.json", run_ids=[run_id])
+    def table(self, run: Run) -> Any:
+        """The table of samples of a run, as MLflow loads it."""
+        before = self._mlflow.get_tracking_uri()
+        self._mlflow.set_tracking_uri(self.uri)  # load_table searches there, whatever its client says
+        try:
+            return self.client.load_table(run.info.experiment_id, "eval_results_table.json", [run.info.run_id])
+        finally:
+            self._mlflow.set_tracking_uri(before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 
 import pytest
@@ -94,10 +95,14 @@ def test_reasoning_is_kept_beside_the_text(name):
 @pytest.mark.parametrize(
     ("text", "thought", "rest"),
     [
-        ("<think>hm</think>\n\n42", "hm", "42"), ("  <think>\nhm\n</think>42", "hm", "42"), ("hm</think>42", "hm", "42"),
-        ("<think>never ends", "never ends", ""), ("42", "", "42"), ("use <think> and </think>", "", "use <think> and </think>"),
+        ("<think>hm</think>\n\n42", "hm", "42"),
+        ("  <think>\nhm\n</think>42", "hm", "42"),
+        ("hm</think>42", "hm", "42"),
+        ("<think>never ends", "never ends", ""),
+        ("42", "", "42"),
+        ("use <think> and </think>", "", "use <think> and </think>"),
     ],
-)  # fmt: skip
+)
 def test_a_leading_thought_is_split_off(text, thought, rest):
     """Only what stands before the answer is a thought."""
     assert split_thought(text) == (thought, rest)
@@ -183,5 +188,5 @@ def test_messages_are_one_short_line_without_secrets(text, secret):
 
 def test_a_compression_bomb_is_cut():
     """No more than the cap is ever unpacked."""
-    packed = __import__("gzip").compress(bytes(4 * MAX_REPLY_BYTES))
+    packed = gzip.compress(bytes(4 * MAX_REPLY_BYTES))
     assert len(inflate(packed, b"gzip")) == MAX_REPLY_BYTES + 1

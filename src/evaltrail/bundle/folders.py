@@ -5,11 +5,15 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from evaltrail.core.errors import BusyError, StorageError
+
+_PROBE_SECONDS = 0.05
+"""Longer than `is_locked` of another process holds a lock that it only looks at."""
 
 
 def make_private(folder: Path) -> Path:
@@ -55,7 +59,12 @@ def place_folder(made: Path, wanted: Path) -> None:
     try:
         if wanted.exists():
             wanted.rename(old)
-        made.rename(wanted)
+        try:
+            made.rename(wanted)
+        except OSError:
+            if old.exists():
+                old.rename(wanted)
+            raise
         sync_folder(wanted.parent)
         shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
@@ -101,7 +110,7 @@ def hold_lock(file: Path, busy: str) -> Iterator[None]:
     """
     handle = _locked(file)
     if handle is None:
-        pid = file.read_text(encoding="ascii", errors="replace").strip() or "unknown"
+        pid = _owner(file)
         raise BusyError(busy.format(pid=pid), where=str(file), hint=f"wait for process {pid} or stop it")
     try:
         os.ftruncate(handle, 0)
@@ -113,20 +122,32 @@ def hold_lock(file: Path, busy: str) -> Iterator[None]:
 
 def _locked(file: Path) -> int | None:
     """The handle of the lock, or None when another process holds it; the file under the name is the one locked."""
+    gives_up_at = time.monotonic() + _PROBE_SECONDS
     while True:
         file.parent.mkdir(mode=0o700, exist_ok=True)
-        handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError:
+            continue  # its last owner has just removed the folder: make it again
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            return None
-        try:
             if os.path.samestat(os.fstat(handle), file.stat()):
                 return handle
+        except BlockingIOError:
+            if time.monotonic() > gives_up_at:
+                os.close(handle)
+                return None
+            time.sleep(_PROBE_SECONDS / 10)
         except FileNotFoundError:
             pass  # its last owner has just removed it: make a new one
         os.close(handle)
+
+
+def _owner(file: Path) -> str:
+    try:
+        return file.read_text(encoding="ascii", errors="replace").strip() or "unknown"
+    except FileNotFoundError:
+        return "unknown"
 
 
 def is_locked(file: Path) -> bool:

@@ -52,7 +52,7 @@ class Journal:
         self.done: set[int] = set()
         """``index * repeats + repeat`` of every row that is there."""
         self._size = self._load()
-        self._dirty = threading.Event()
+        self._is_dirty = False
         self._closed = threading.Event()
         self._syncer = threading.Thread(target=self._sync_by_time, name="journal-sync", daemon=True)
         self._syncer.start()
@@ -70,21 +70,21 @@ class Journal:
         row = self._encode(sample) + b"\n"
         try:
             written = os.write(self._handle, row)
-            if written != len(row):
-                os.write(self._handle, row[written:])
+            while written < len(row):
+                written += os.write(self._handle, row[written:])
         except OSError as error:
             os.ftruncate(self._handle, self._size)
             raise storage_error(error, self.file) from error
         self._size += len(row)
         self.done.add(sample.index * self._repeats + sample.repeat)
-        self._dirty.set()
+        self._is_dirty = True
 
     def close(self) -> None:
         """Sync and close; harmless when closed already."""
         if self._closed.is_set():
             return
         self._closed.set()
-        self._dirty.set()
+        self._is_dirty = True
         self._syncer.join()
         os.fsync(self._handle)
         os.close(self._handle)
@@ -102,13 +102,17 @@ class Journal:
         for key, _ in row_places(self.file):
             self.done.add(key.index * self._repeats + key.repeat)
         if size and os.pread(self._handle, 1, size - 1) != b"\n":
-            size += os.write(self._handle, b"\n")
+            try:
+                size += os.write(self._handle, b"\n")
+            except OSError as error:
+                os.close(self._handle)
+                raise storage_error(error, self.file) from error
         return size
 
     def _sync_by_time(self) -> None:
         while not self._closed.wait(_SYNC_SECONDS):
-            if self._dirty.is_set():
-                self._dirty.clear()
+            if self._is_dirty:
+                self._is_dirty = False
                 os.fsync(self._handle)
 
 

@@ -62,8 +62,10 @@ def _decode(raw: bytes, file: Path) -> layout.Manifest:
 
 def _artifact(folder: Path, entry: layout.Entry) -> Artifact:
     file = folder / entry.path
-    if ".." in Path(entry.path).parts or Path(entry.path).is_absolute():
+    if ".." in Path(entry.path).parts or not file.resolve().is_relative_to(folder.resolve()):
         raise InputError(f"the artifact {entry.path!r} leaves its folder", code="broken_bundle", where=str(folder))
+    if not file.is_file():
+        raise InputError(f"the artifact {entry.path!r} is not there", code="broken_bundle", where=str(folder))
     return Artifact(
         path=entry.path,
         file=file,

@@ -21,7 +21,7 @@ def find_key(target: ModelTarget, openai_base_url: str, environ: Mapping[str, st
     host gets a key only when its variable is named.
 
     Raises:
-        InputError: the named variable is not set.
+        InputError: the named variable is not set, or a URL cannot be read.
     """
     if target.api_key_env:
         key = environ.get(target.api_key_env, "")
@@ -32,9 +32,18 @@ def find_key(target: ModelTarget, openai_base_url: str, environ: Mapping[str, st
                 hint=f"export {target.api_key_env}=... and run again",
             )
         return key
-    host = urlsplit(target.url).hostname
-    trusted = {_OPENAI_HOST, urlsplit(openai_base_url).hostname}
-    return environ.get("OPENAI_API_KEY", "") if host in trusted else ""
+    host = _host(target.url)
+    trusted = {_OPENAI_HOST, _host(openai_base_url)}
+    return environ.get("OPENAI_API_KEY", "") if host and host in trusted else ""
+
+
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError as error:
+        raise InputError(
+            f"the URL cannot be read: {error}", code="bad_url", where=url, hint="write http://host:port/v1"
+        ) from error
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:

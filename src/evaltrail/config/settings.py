@@ -43,7 +43,7 @@ def load_settings(environ: Mapping[str, str] | None = None, dotenv: Path | None 
         dotenv: the .env file to read where it exists; None = none.
 
     Raises:
-        InputError: a variable holds what it cannot mean.
+        InputError: a variable holds what it cannot mean, or the .env file cannot be read.
     """
     own = dict(os.environ if environ is None else environ)
     merged = {**_read_dotenv(dotenv), **own}
@@ -87,4 +87,7 @@ def _read_dotenv(path: Path | None) -> dict[str, str]:
         return {}
     from dotenv import dotenv_values  # noqa: PLC0415  only where a .env file is there
 
-    return {name: value for name, value in dotenv_values(path).items() if value is not None}
+    try:
+        return {name: value for name, value in dotenv_values(path).items() if value is not None}
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"the file cannot be read: {error}", code="bad_setting", where=str(path)) from error

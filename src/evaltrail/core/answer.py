@@ -11,9 +11,9 @@ class Prompt:
     """What a model is asked for one sample."""
 
     messages: tuple[Mapping[str, str], ...] = ()
-    """Chat turns, each ``{"role": ..., "content": ...}``; empty when ``text`` is set."""
+    """Chat turns, each ``{"role": ..., "content": ...}``; empty when ``text`` says it all."""
     text: str = ""
-    """A plain prompt: sent as one user turn to a chat endpoint, as it is to a completions endpoint."""
+    """The prompt for a completions endpoint; a chat endpoint gets it as one user turn where there are no messages."""
     seed: int | None = None
     """Sent as ``seed`` with this one request; repeats of a sample get different seeds."""
     question: str = ""

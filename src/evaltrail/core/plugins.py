@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from evaltrail.core.errors import InputError
@@ -34,10 +35,10 @@ class Registry:
         place = self.builtin.get(name) or self._stranger(name)
         module, _, attribute = place.partition(":")
         try:
-            found: object = getattr(importlib.import_module(module), attribute)
-        except (ImportError, AttributeError) as error:
+            found: object = attrgetter(attribute)(importlib.import_module(module))
+        except Exception as error:  # a plugin's wall: whatever its import raises is its author's news
             raise InputError(
-                f"{self._kind} {name!r} cannot be loaded from {place}: {error}",
+                f"{self._kind} {name!r} cannot be loaded from {place}: {type(error).__name__}: {error}",
                 code="broken_plugin",
                 hint="reinstall the package that offers it",
             ) from error

@@ -41,6 +41,7 @@ class Admission:
         self.limit = self.safe
         """Safe, or the level in question above it."""
         self.in_flight = 0
+        self._reached = self.safe
         self._is_ramp = True
         self._epoch = self._lowered_at = 0
         self._began_at = now
@@ -67,6 +68,7 @@ class Admission:
         self.in_flight += 1
         if self.in_flight > self.safe:
             self._above_in_flight += 1
+            self._reached = max(self._reached, self.in_flight)
             return self._epoch << 2 | _ABOVE
         return self._epoch << 2 | (_FRESH if 0 < self._previous < self.in_flight else _KNOWN)
 
@@ -126,7 +128,7 @@ class Admission:
         if self._previous:
             self._usual.merge(self._new)
         self._previous, self._new = self.safe, _Tally()
-        self._move(self.limit, self.limit, now)
+        self._move(self._reached, self._reached, now)
         self._seen = self._bad = 0
         if self._is_ramp:
             self._question(now)
@@ -195,6 +197,7 @@ class Admission:
         self.safe, self.limit = safe, limit
         self._epoch += 1
         self._began_at = now
+        self._reached = safe
         self._above_in_flight = self._above_ok = self._above_bad = 0
 
 

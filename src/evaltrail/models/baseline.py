@@ -6,6 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from random import Random
 from typing import Self
 
@@ -61,6 +62,10 @@ class Baseline:
         if not text.strip():
             return Answer(error="empty", detail="nothing to choose an answer from", attempts=0)
         return Answer(text=text, finish_reason="stop", attempts=0)
+
+    async def choice_logprobs(self, prompt: Prompt, choices: Sequence[str]) -> Answer:
+        """The rule's answer: a baseline has no probabilities, it chooses."""
+        return await self.ask(replace(prompt, choices=tuple(choice.strip() for choice in choices)))
 
     def _extract(self, prompt: Prompt) -> str:
         sentences = [part.strip() for text in prompt.contexts for part in _SENTENCE.split(text) if part.strip()]

@@ -178,7 +178,10 @@ class Endpoint:
                 else:
                     course.told_s = told_wait_s(reply.headers, time())
         finally:
-            self._limiter.leave(held, outcome, tokens=_tokens(course.answer), retry_in_s=course.told_s or 0.0)
+            told_s = course.told_s or 0.0
+            # Who is told to wait longer than anybody may wait gives up, so the others need not wait with it.
+            pause_s = told_s if told_s <= WAIT_BUDGET_S else 0.0
+            self._limiter.leave(held, outcome, tokens=_tokens(course.answer), retry_in_s=pause_s)
         return reply
 
     def _after(self, reply: Reply, course: _Course) -> Answer | float:
@@ -197,10 +200,12 @@ class Endpoint:
         if verdict == "stop" and (course.is_main or reply.status != 404):
             raise self._limiter.end(self._refused(reply, note))
         if verdict == "later":
+            course.pauses += 1
             wait_s = course.told_s
             if wait_s is None:
-                course.pauses += 1
-                wait_s = max(0.1, backoff_s(course.pauses, self._random.random()))
+                wait_s = backoff_s(course.pauses, self._random.random())
+            # An endpoint that says "at once" again and again must use up the budget too.
+            wait_s = max(wait_s, min(1.0, 0.1 * course.pauses))
             course.waited_s += wait_s
             return wait_s if course.waited_s <= WAIT_BUDGET_S else self._failed("rate_limited", note, course)
         if verdict == "again" and self._has_retry(course):

@@ -95,6 +95,8 @@ class Limiter:
         finally:
             timer.cancel()
             self._sleepers.discard(sleeper)
+            if sleeper.done() and not sleeper.cancelled():
+                sleeper.exception()  # seen, also where a cancelled task leaves it behind
 
     def tick(self, now: float) -> None:
         """Let time pass; called a few times a second."""

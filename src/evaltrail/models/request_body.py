@@ -48,8 +48,8 @@ class BodyWriter:
 
 
 def plain_text(prompt: Prompt) -> str:
-    """A prompt for an endpoint without turns: its text, or its messages as ``role: content`` lines."""
-    if not prompt.messages:
+    """A prompt for an endpoint without turns: its text, else its messages as ``role: content`` lines."""
+    if prompt.text or not prompt.messages:
         return prompt.text
     return "\n".join(f"{message['role']}: {message['content']}" for message in prompt.messages)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -74,7 +74,8 @@ def find_dataset(name: str, folder: Path, mirror: Path | None, where: str) -> Re
         beside = [path.name for path in folder.iterdir() if path.suffix.lower() in SUFFIXES] if folder.is_dir() else []
         hint = nearest(name, beside) or f"put the file beside the task, in {folder}"
         raise InputError(f"the data set {name!r} is not there", code="missing_dataset", where=where, hint=hint)
-    return RecordSource(name=file.stem, source=name, files=(file,))
+    source = name if file == folder / name and not Path(name).is_absolute() else file.name
+    return RecordSource(name=file.stem, source=source, files=(file,))
 
 
 def _find_hub(name: str, mirror: Path | None) -> RecordSource:
@@ -143,7 +144,7 @@ def _jsonl(file: Path) -> Iterator[Record]:
 def _json(file: Path) -> Iterator[Record]:
     try:
         value = json.loads(_open(file).read_text(encoding="utf-8-sig"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"the file is no JSON: {error}", code="broken_record", where=str(file)) from error
     rows = next((rows for rows in value.values() if isinstance(rows, list)), None) if isinstance(value, dict) else value
     if not isinstance(rows, list):
@@ -151,12 +152,18 @@ def _json(file: Path) -> Iterator[Record]:
     for number, row in enumerate(rows, 1):
         if not isinstance(row, dict):
             raise InputError("the record is no object", code="broken_record", where=f"{file}, record {number}")
+        try:
+            msgspec.json.encode(row)
+        except UnicodeEncodeError as error:
+            raise InputError(
+                f"the record holds half a character: {error}", code="broken_record", where=f"{file}, record {number}"
+            ) from error
         yield Record(f"{file.name}, record {number}", row)
 
 
 def _csv(file: Path) -> Iterator[Record]:
-    with _open(file).open(encoding="utf-8-sig", newline="") as text:
-        rows = csv.DictReader(text)
+    with _open(file).open("rb") as lines:
+        rows = csv.DictReader(_decoded(lines))
         try:
             for row in rows:
                 place = f"{file.name}:{rows.line_num}"
@@ -171,6 +178,12 @@ def _csv(file: Path) -> Iterator[Record]:
             raise InputError(
                 f"the row cannot be read: {error}", code="broken_record", where=f"{file}:{rows.line_num + 1}"
             ) from error
+
+
+def _decoded(lines: Iterable[bytes]) -> Iterator[str]:
+    """Each line as text, so that a broken one is known by its number."""
+    for number, line in enumerate(lines):
+        yield line.decode("utf-8-sig" if number == 0 else "utf-8")
 
 
 def _parquet(file: Path) -> Iterator[Record]:

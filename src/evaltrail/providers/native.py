@@ -57,7 +57,7 @@ class NativeTask:
         self.name = task.name
         self.repeats = request.repeats or task.repeats
         self.generation: Mapping[str, Json] = {**task.generation, **request.generation}
-        self.metrics = make_metrics(task.metrics)
+        self.metrics = make_metrics(task.metrics, where=task.where("metrics"))
         self.extractor = make_extractor(task.extract, task.where("extract"))
         self.chooses_by_logprob = task.choose_by == "logprob"
         self.references: Counter[str] = Counter()
@@ -121,7 +121,7 @@ class NativeTask:
             messages=() if plain else (*system, *shots, *turns),
             text="" if self._task.messages else _as_one_text(system, shots, turns),
             seed=None if self._seed is None and self.repeats == 1 else (self._seed or 0) + repeat,
-            question=next((str(fields[name]) for name in _QUESTIONS if name in fields), turns[-1]["content"]),
+            question=next((str(fields[name]) for name in _QUESTIONS if fields.get(name)), turns[-1]["content"]),
             contexts=self._contexts(record),
             choices=self._templates.values("choices", record),
         )
@@ -152,7 +152,8 @@ class NativeTask:
         if self._task.context:
             return self._templates.values("context", record)
         value = next((record.fields[name] for name in _CONTEXTS if name in record.fields), ())
-        return tuple(map(str, value)) if isinstance(value, list | tuple) else (str(value),)
+        parts = value if isinstance(value, list | tuple) else [value]
+        return tuple(str(part) for part in parts if part is not None)
 
     def _numbered(self) -> Iterator[Item]:
         encode = msgspec.json.Encoder(enc_hook=str).encode
@@ -166,7 +167,8 @@ class NativeTask:
     def _records_wanted(self, limit: float | None) -> int | None:
         if not isinstance(limit, float):
             return limit
-        return max(1, math.ceil(limit * sum(1 for _ in self._source)))
+        # rounded first: 0.07 of 100 is 7.000000000000001 in binary
+        return max(1, math.ceil(round(limit * sum(1 for _ in self._source), 6)))
 
     def _first_pass(self) -> Dataset:
         encode = msgspec.json.Encoder(enc_hook=str).encode

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import wraps
+from operator import itemgetter
 from typing import Any
 
 from jinja2 import StrictUndefined, Template, TemplateError, Undefined, meta, nodes
-from jinja2.environment import TemplateExpression  # noqa: TC002  jinja2 is loaded anyway
 from jinja2.exceptions import SecurityError
+from jinja2.filters import make_attrgetter
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from evaltrail.core.errors import InputError
@@ -21,6 +23,11 @@ MAX_STEPS = 100_000
 """Loop turns and macro calls of one rendering."""
 MAX_SECONDS = 2.0
 _MAX_NUMBER = 100_000
+_WIDE_PERCENT = re.compile(r"%[^a-zA-Z%]*(\*|\d{6})")
+_WIDE_BRACES = re.compile(r"\{[^{}]*(:[^{}]*\{|\d{6})")
+"""A width in a format that would pad beyond reason, or that stands outside of the format."""
+_COUNTED_FILTERS = ("batch", "center", "indent", "round", "slice", "truncate", "wordwrap")
+"""Filters that make as much as a number tells them to."""
 _SINGLE = re.compile(r"\s*\{\{(?P<inside>(?:(?!\}\}|\{\{).)*)\}\}\s*", re.DOTALL)
 
 
@@ -34,6 +41,10 @@ class _Bounded(ImmutableSandboxedEnvironment):
         self.globals["__tick__"] = self.tick
         self.globals["__joined__"] = self.joined
         self.filters["replace"] = self.replaced
+        self.filters["join"] = self.join
+        self.filters["format"] = self.percent
+        self.filters |= {name: self.counted(self.filters[name]) for name in _COUNTED_FILTERS}
+        del self.globals["lipsum"]
         self.steps = 0
         self.deadline = 0.0
 
@@ -55,29 +66,66 @@ class _Bounded(ImmutableSandboxedEnvironment):
     def within(self, value: Any) -> Any:
         if isinstance(value, str | bytes | list | tuple) and len(value) > MAX_CHARACTERS:
             raise _too_long()
+        if isinstance(value, int) and value.bit_length() > _MAX_NUMBER:
+            raise SecurityError("the template makes too large a number")
         return value
 
-    def replaced(self, text: object, old: str, new: str, count: int | None = None) -> str:
+    def counted(self, plain: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(plain)
+        def bounded(*args: Any, **kwargs: Any) -> Any:
+            _check_numbers(*args[1:], *kwargs.values())
+            return plain(*args, **kwargs)
+
+        return bounded
+
+    def percent(self, text: object, *args: Any, **kwargs: Any) -> Any:
+        return self.call_binop(None, "%", str(text), kwargs or args)
+
+    def replaced(self, text: object, old: object, new: object, count: int | None = None) -> str:
         whole = str(text)
-        if whole.count(old) * len(new) > MAX_CHARACTERS:
+        if whole.count(str(old)) * len(str(new)) > MAX_CHARACTERS:
             raise _too_long()
-        return whole.replace(old, new, -1 if count is None else count)
+        return whole.replace(str(old), str(new), -1 if count is None else count)
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         sizes = [len(side) for side in (left, right) if isinstance(side, str | bytes | list | tuple)]
         numbers = [abs(side) for side in (left, right) if isinstance(side, int | float)]
-        grows = operator in {"*", "%"} and sizes and numbers and max(sizes) * max(numbers) > MAX_CHARACTERS
+        grows = operator == "*" and sizes and numbers and max(sizes) * max(numbers) > MAX_CHARACTERS
         if grows or (operator == "**" and any(number > 1000 for number in numbers)):
             raise SecurityError(f"the template's {operator!r} makes too large a value")
-        if operator == "%" and isinstance(left, str) and re.search(r"%[^a-zA-Z%]*\d{6}", left):
-            raise SecurityError("the template's '%' makes too wide a text")
+        if operator == "%" and isinstance(left, str) and _WIDE_PERCENT.search(left):
+            raise _too_wide()
         return self.within(super().call_binop(context, operator, left, right))
 
     def call(self, context: Any, target: Any, /, *args: Any, **kwargs: Any) -> Any:
         self.tick()
-        if any(isinstance(value, int) and abs(value) > _MAX_NUMBER for value in (*args, *kwargs.values())):
-            raise SecurityError(f"a template may not call with a number above {_MAX_NUMBER}")
+        method = getattr(target, "__wrapped__", target)  # the sandbox wraps str.format
+        owner = getattr(method, "__self__", None)
+        name = method.__name__ if isinstance(owner, str) else ""
+        if name in {"format", "format_map"}:
+            if _WIDE_BRACES.search(str(owner).replace("{{", "").replace("}}", "")):
+                raise _too_wide()
+        else:
+            _check_numbers(*args, *kwargs.values())
+        if name == "replace":
+            return self.replaced(owner, *args, **kwargs)
+        if name == "join":
+            return self.join(args[0], owner)
         return self.within(super().call(context, target, *args, **kwargs))
+
+    def join(self, parts: Iterable[Any], between: object = "", attribute: str | int | None = None) -> str:
+        values = parts if attribute is None else map(make_attrgetter(self, attribute), parts)
+        texts, size = [], 0
+        for text in map(str, values):
+            size += len(text) + len(str(between))
+            if size > MAX_CHARACTERS:
+                raise _too_long()
+            texts.append(text)
+        return str(between).join(texts)
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        grows = isinstance(obj, str) and attr in {"expandtabs", "translate"}
+        return not grows and super().is_safe_attribute(obj, attr, value)
 
 
 class Prompter:
@@ -100,7 +148,7 @@ class Prompter:
             code = self._environment.compile(tree)
         except TemplateError as error:
             raise InputError(f"the template cannot be read: {error}", code="bad_template", where=where) from error
-        namespace = self._environment.make_globals(None)
+        namespace = dict(self._environment.globals)  # Jinja's own ChainMap costs 10 us a rendering
         return TemplateText(
             self._environment, Template.from_code(self._environment, code, namespace), frozenset(needs), where
         )
@@ -113,8 +161,12 @@ class Prompter:
         """
         text = self.compile(source, where)
         single = _SINGLE.fullmatch(source)
-        inside = self._environment.compile_expression(single["inside"], undefined_to_none=False) if single else None
-        return TemplateValue(text, inside)
+        if single is None:
+            return TemplateValue(text, None)
+        name = single["inside"].strip()
+        if name.isidentifier():
+            return TemplateValue(text, itemgetter(name))
+        return TemplateValue(text, self._environment.compile_expression(name, undefined_to_none=False))
 
 
 class TemplateText:
@@ -137,11 +189,11 @@ class TemplateText:
         Raises:
             InputError: a field is missing, or the template grows or runs beyond its bounds.
         """
-        self._environment.start()
+        self.start()
         try:
             return "".join(self._chunks(fields))
         except Exception as error:  # a template is a stranger's program: whatever it raises is its author's news
-            raise self._explain(error, fields, record) from error
+            raise self.explain(error, fields, record) from error
 
     def _chunks(self, fields: Mapping[str, Any]) -> Iterator[str]:
         size = 0
@@ -151,7 +203,12 @@ class TemplateText:
                 raise _too_long()
             yield chunk
 
-    def _explain(self, error: Exception, fields: Mapping[str, Any], record: str) -> InputError:
+    def start(self) -> None:
+        """Give the steps and the time of one rendering."""
+        self._environment.start()
+
+    def explain(self, error: Exception, fields: Mapping[str, Any], record: str) -> InputError:
+        """What a failure means to the task's author."""
         missing = sorted(name for name in self.needs if name not in fields)
         place = f"{record}: " if record else ""
         if missing and isinstance(error, TemplateError) and "undefined" in str(error):
@@ -159,13 +216,15 @@ class TemplateText:
             return InputError(
                 f"{place}the record has no field {missing[0]!r}", code="missing_field", where=self.where, hint=hint
             )
-        return InputError(f"{place}the template fails: {error}", code="bad_template", where=self.where)
+        return InputError(
+            f"{place}the template fails: {error or type(error).__name__}", code="bad_template", where=self.where
+        )
 
 
 class TemplateValue:
     """One compiled template whose value keeps its type when it is a single expression."""
 
-    def __init__(self, text: TemplateText, inside: TemplateExpression | None) -> None:
+    def __init__(self, text: TemplateText, inside: Callable[[Mapping[str, Any]], Any] | None) -> None:
         self.text = text
         self._inside = inside
 
@@ -177,16 +236,26 @@ class TemplateValue:
         """
         if self._inside is None:
             return (self.text.render(fields, record),)
+        self.text.start()
         try:
             value = self._inside(fields)
-        except Exception:  # noqa: BLE001  the same failure is explained by rendering it
-            value = None
+        except Exception as error:  # as in TemplateText.render, which explains a missing field
             self.text.render(fields, record)
+            raise self.text.explain(error, fields, record) from error
         if isinstance(value, Undefined):
             self.text.render(fields, record)
         if isinstance(value, list | tuple):
             return tuple(as_text(item) for item in value)
         return () if value is None else (as_text(value),)
+
+
+def _check_numbers(*values: object) -> None:
+    if any(isinstance(value, int) and abs(value) > _MAX_NUMBER for value in values):
+        raise SecurityError(f"a template may not call with a number above {_MAX_NUMBER}")
+
+
+def _too_wide() -> SecurityError:
+    return SecurityError("the template's format makes too wide a text")
 
 
 def _too_long() -> SecurityError:

@@ -113,6 +113,7 @@ class _Run:
     async def _sample(self, item: Item, repeat: int) -> Sample:
         try:
             prompt = self._task.prompt(item, repeat)
+            self._task.group(item.record)
         except InputError as error:
             failed = Answer(error=error.code, detail=str(error), attempts=0)
             return self._scored(item, repeat, Prompt(), failed, "")
@@ -136,7 +137,7 @@ class _Run:
             index=item.index,
             repeat=repeat,
             input=prompt.messages or prompt.text,
-            reference=task.reference(record) if not answer.error else (),
+            reference=task.reference(record) if request else (),
             choices=prompt.choices,
             output=answer.text,
             extracted=extracted,
@@ -154,12 +155,14 @@ class _Run:
             ),
             error=answer.error,
             detail=answer.detail,
-            group=task.group(record),
+            group=task.group(record) if request else "",
             request=request,
             choice_logprobs=answer.choice_logprobs,
         )
         if extractor and extracted is None and not answer.error:
-            scores |= {metric.name: Score(reason=NO_MATCH, source=metric.source) for metric in task.metrics}
+            grades = [metric for metric in task.metrics if metric.is_grade]
+            scores |= {metric.name: Score(reason=NO_MATCH, source=metric.source) for metric in grades}
+            score_into(sample, [metric for metric in task.metrics if not metric.is_grade], scores)
         else:
             score_into(sample, task.metrics, scores)
         return sample

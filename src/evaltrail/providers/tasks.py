@@ -103,7 +103,7 @@ def read_task(file: Path) -> TaskFile:
         extract=_extract(content.get("extract"), f"{file}: extract"),
         repeats=_count(content.get("repeats", 1), f"{file}: repeats"),
         choose_by=_choose_by(content, f"{file}: choose_by"),
-        digest=digest(content),
+        digest=_digest(content, str(file)),
         **texts,
     )
 
@@ -115,7 +115,7 @@ def _load(file: Path) -> dict[str, Any]:
         raise InputError(
             f"the task file cannot be read: {error.strerror}", code="missing_task", where=str(file)
         ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: 2026-13-45 looks like a date
         mark = getattr(error, "problem_mark", None)
         place = f"{file}:{mark.line + 1}" if mark else str(file)
         problem = getattr(error, "problem", None) or error
@@ -123,6 +123,13 @@ def _load(file: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError("the file holds no mapping of keys to values", code="broken_yaml", where=str(file))
     return content
+
+
+def _digest(content: Mapping[str, Any], where: str) -> str:
+    try:
+        return digest(content)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"the file holds more than JSON can say: {error}", code="bad_value", where=where) from error
 
 
 def _check_keys(content: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
@@ -153,7 +160,7 @@ def _mapping(value: object, where: str) -> Mapping[str, Any]:
 
 
 def _messages(value: object, where: str) -> tuple[Mapping[str, str], ...]:
-    if not isinstance(value, list | tuple):
+    if not isinstance(value, list | tuple) or value == []:
         raise InputError("a list of {role, content} is wanted", code="bad_value", where=where)
     turns = []
     for number, turn in enumerate(value):
@@ -170,7 +177,10 @@ def _metrics(value: object, where: str) -> tuple[MetricSpec, ...]:
         if isinstance(spec, str):
             specs.append(spec)
         elif isinstance(spec, dict):
-            specs.extend({str(name): _mapping(options or {}, f"{where}.{name}")} for name, options in spec.items())
+            specs.extend(
+                {str(name): _mapping({} if options is None else options, f"{where}.{name}")}
+                for name, options in spec.items()
+            )
         else:
             raise InputError(f"a metric's name is wanted, not {spec!r}", code="bad_value", where=where)
     if not specs:
@@ -215,4 +225,6 @@ def _extract(value: object, where: str) -> Extract:
         raise InputError(f"take is first or last, not {take!r}", code="bad_value", where=f"{where}.take")
     kind: Any = kinds[0]
     pattern = content[kind]
+    if kind == "regex" and not (isinstance(pattern, str) and pattern):
+        raise InputError(f"a pattern is wanted, not {pattern!r}", code="bad_value", where=f"{where}.regex")
     return Extract(kind=kind, pattern=pattern if isinstance(pattern, str) else "", take=take)

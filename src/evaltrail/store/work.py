@@ -5,9 +5,8 @@ The key is a digest of tasks, data, model and parameters, so the same command fi
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,14 +49,20 @@ class Work:
 
     def restart(self, total: int) -> Work:
         """The same folder emptied, for a new evaluation."""
-        for file in self.folder.iterdir():
-            if file.name != _LOCK:
-                file.unlink()
+        self._empty()
         return Work(folder=self.folder, state=_begin(self.folder, total), is_resumed=False)
 
     def remove(self) -> None:
         """Delete the folder; the evaluation is finished."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        with suppress(OSError):  # the lock goes last: whoever takes it next finds nothing of ours
+            self._empty()
+            (self.folder / _LOCK).unlink()
+            self.folder.rmdir()
+
+    def _empty(self) -> None:
+        for file in self.folder.iterdir():
+            if file.name != _LOCK:
+                file.unlink()
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from evaltrail.bundle.folders import write_whole
 from evaltrail.core.delivery import DeliveryOptions, Receipt
 from evaltrail.core.errors import BusyError, DestinationError, DestinationUnreachableError, StorageError
 from evaltrail.core.result import ResultBundle
@@ -143,7 +144,7 @@ class MlflowDestination:
         if TABLE_FILE in made:
             write_table(bundle, folder / TABLE_FILE, rows=options.table_rows)
         if NAME_MAP_FILE in made:
-            (folder / NAME_MAP_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(plan.names)))
+            write_whole(folder / NAME_MAP_FILE, msgspec.json.format(msgspec.json.encode(plan.names)))
         return replace(plan, artifacts=tuple(_filed(plan.artifacts, folder)))
 
     def _staging(self, plan: RunPlan) -> Path:

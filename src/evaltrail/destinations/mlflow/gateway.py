@@ -13,8 +13,9 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, TypeVar
 
-from evaltrail.core.errors import DestinationError
+from evaltrail.core.errors import BusyError, DestinationError
 from evaltrail.core.ids import digest, slug
+from evaltrail.destinations.mlflow.lease import lease
 from evaltrail.destinations.mlflow.patience import Patience
 from evaltrail.destinations.mlflow.port import Batch, ExperimentState, NewRun, RunState
 from evaltrail.destinations.mlflow.reach import check_reachable
@@ -37,10 +38,10 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 _NOISY_LOGGERS = ("mlflow", "alembic")
+_MIGRATION_S = 120.0
+"""Seconds in which MLflow makes the tables of a fresh store, generously."""
 _ANSWERED = re.compile(r"failed with error code (\d{3}) != 200\. Response body: '(.*)'")
 """How the client tells of an answer that is not JSON."""
-_BUSY_STORE = ("database is locked", "already exists", "duplicate column name")
-"""What sqlite says while another process writes, or makes the tables of a fresh store at the same moment."""
 
 
 class StockGateway:
@@ -161,7 +162,8 @@ class StockGateway:
             check_reachable(self.tracking_uri, connect_s=self._patience.connect_s)
             from mlflow.tracking import MlflowClient  # noqa: PLC0415 - mlflow takes seconds to import
 
-            self._opened = MlflowClient(tracking_uri=self.tracking_uri)
+            with _alone(self.tracking_uri):
+                self._opened = MlflowClient(tracking_uri=self.tracking_uri)
         return self._opened
 
     def _experiment_state(self, found: Experiment) -> ExperimentState:
@@ -193,7 +195,7 @@ class StockGateway:
             return not_mlflow(said, where=self._where)
         if "API request to" in said or (isinstance(error, OSError) and is_http(self.tracking_uri)):
             return (unreachable if is_repeatable else answer_lost)(said, where=self._where)
-        if any(sign in said for sign in _BUSY_STORE):
+        if "database is locked" in said:
             return unreachable("another process is writing to its database", where=self._where)
         status = getattr(error, "get_http_status_code", lambda: 0)()
         return refused(status, code, said or type(error).__name__, where=self._where)
@@ -217,6 +219,20 @@ def _artifact_location(tracking_uri: str, experiment: str) -> str | None:
     if file is None or file.parent == Path.cwd():
         return None
     return (file.parent / "mlruns" / f"{slug(experiment)}-{digest(experiment)[:8]}").as_uri()
+
+
+@contextmanager
+def _alone(tracking_uri: str) -> Iterator[None]:
+    """Hold a sqlite store while MLflow makes its tables: two processes that do so at once ruin it (seen in 3.17.2)."""
+    file = sqlite_file(tracking_uri)
+    if file is None:
+        yield
+        return
+    try:
+        with lease(file.parent, f".{file.name}", wait_s=_MIGRATION_S):
+            yield
+    except BusyError as error:
+        raise unreachable(f"its tables are being made: {error.message}", where=tracking_uri) from error
 
 
 @contextmanager

@@ -38,6 +38,16 @@ def refused(status: int, code: str, message: str, *, where: str) -> DestinationE
     )
 
 
+def distrusted(why: str, *, where: str) -> DestinationError:
+    """The error for a server whose certificate nobody we know has signed."""
+    return DestinationError(
+        f"the server's certificate is not trusted: {why}",
+        code="distrusted",
+        hint="set MLFLOW_TRACKING_SERVER_CERT_PATH to its certificate authority",
+        where=where,
+    )
+
+
 def not_mlflow(why: str, *, where: str) -> DestinationError:
     """The error for a success that MLflow would not have sent: a login page, another service."""
     return DestinationError(f"the answer is not MLflow's: {why}", code="not_mlflow", hint=_CHECK_URI, where=where)
@@ -71,6 +81,6 @@ def _next_step(status: int, code: str, said: str, where: str) -> str:
         return "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, of one who may"
     if status == 413:
         return "raise the size limit of the proxy in front of MLflow"
-    if status in {404, 405} and not code:
+    if (status in {404, 405} or 300 <= status < 400) and not code:
         return _CHECK_URI
     return ""

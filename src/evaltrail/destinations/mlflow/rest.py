@@ -5,6 +5,7 @@ Source: MLflow REST API 2.0 as of 3.17.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, NoReturn, TypeVar
@@ -24,6 +25,7 @@ from evaltrail.destinations.mlflow.refusal import (
     TRANSIENT,
     answer_lost,
     deleted_experiment,
+    distrusted,
     not_mlflow,
     refused,
     unreachable,
@@ -189,6 +191,8 @@ class RestGateway:
         try:
             reply = self._wire.exchange(method, self._prefix + target, body=body, headers=headers, read_s=read_s)
         except NotSentError as error:
+            if isinstance(error.__cause__, ssl.SSLCertVerificationError):
+                raise distrusted(str(error), where=self._where) from error
             raise unreachable(str(error), where=self._where) from error
         except NoAnswerError as error:
             raise (unreachable if is_repeatable else answer_lost)(str(error), where=self._where) from error

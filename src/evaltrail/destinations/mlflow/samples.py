@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from evaltrail.bundle.folders import write_whole
 from evaltrail.core.result import ResultBundle, TaskResult
 from evaltrail.core.sample import Sample
 from evaltrail.core.values import Json, Scalar
@@ -39,9 +40,7 @@ def write_table(bundle: ResultBundle, file: Path, *, rows: int) -> int:
     if any(record["repeat"] for record in records):
         columns.insert(columns.index("id") + 1, "repeat")
     table = {"columns": columns, "data": [[record.get(name) for name in columns] for record in records]}
-    unfinished = file.with_name(file.name + ".part")
-    unfinished.write_bytes(msgspec.json.encode(table))
-    unfinished.replace(file)
+    write_whole(file, msgspec.json.encode(table))
     return len(records)
 
 
