@@ -1,9 +1,8 @@
-#!/usr/bin/env python3
 """The engine beside the raw floor, and the landing in MLflow beside the stock client: prints tables.
 
 Usage: python benchmarks/bench.py [--quick] [--only NAME...]
 
-A full run is kept in benchmarks/RESULTS.md. A timing is no test: the exit code is 1 only for what could not be measured.
+A full run is kept in benchmarks/RESULTS.md. A timing is no test: only what could not be measured gives exit code 1.
 """
 
 from __future__ import annotations
@@ -68,8 +67,8 @@ def measure_landing(repeats: int) -> tuple[str, bool]:
     head = ("MLflow server", "MlflowClient", "evaltrail", "times faster")
     cells = [(row.server, f"{row.stock_ms:.0f} ms", f"{row.evaltrail_ms:.0f} ms", f"{row.factor:.1f}") for row in rows]
     way = (
-        "One evaluation of 60 metrics, 40 params, 20 tags and 5 artifacts into a local server (sqlite), stock client in "
-        f"batches and evaltrail in turn; medians of {repeats}, evaltrail's with its outbox synced to disk."
+        "One evaluation of 60 metrics, 40 params, 20 tags and 5 artifacts into a local server (sqlite), the stock "
+        f"client with batches and evaltrail in turn; medians of {repeats}, evaltrail's with its outbox synced to disk."
     )
     return "\n\n".join(("## Landing", table(head, cells), way)), True
 

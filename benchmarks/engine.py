@@ -1,4 +1,4 @@
-"""The engine's figures beside the raw floor's. A scenario's docstring is printed too: it says how its rows were measured."""
+"""The engine's figures beside the raw floor's; a scenario's docstring is printed too, as it says how it measures."""
 
 from __future__ import annotations
 
@@ -43,8 +43,9 @@ def measure_cpu(lab: Lab) -> list[Row]:
 
 
 def measure_wide(lab: Lab) -> list[Row]:
-    """20,000 items, 256 in flight, floor and evaltrail in turn, medians; in flight is what the server sees, and its mean
-    is judged in one run at 200 ms a call, because 205 in flight at 20 ms a call would be 10,240 samples/s.
+    """20,000 items, 256 in flight as the server sees it, floor and evaltrail in turn; medians.
+
+    The mean is judged in one run at 200 ms a call, because 205 in flight at 20 ms a call would be 10,240 samples/s.
     """
     runs = [(lab.floor(20_000, 256), lab.evaltrail(20_000, 256)) for _ in range(lab.repeats)]
     floor, ours = zip(*runs, strict=True)
@@ -94,8 +95,9 @@ class _Kill:
 
 
 def measure_kill(lab: Lab) -> list[Row]:
-    """SIGKILL once the server has seen half of 2,000 requests, 64 in flight, then the same command again; the worst of
-    all repetitions; in flight is what the server had seen and the journal did not hold.
+    """SIGKILL once the server has seen half of 2,000 requests, 64 asked, then the same command; the worst repetition.
+
+    In flight is what the server had seen and the journal did not hold.
     """
     kills = [_kill(lab) for _ in range(lab.repeats)]
     worst = max(kills, key=lambda kill: kill.repeated - kill.in_flight)
@@ -130,7 +132,7 @@ def _kill(lab: Lab) -> _Kill:
 
 
 def measure_admission(lab: Lab) -> list[Row]:
-    """10,000 items, 256 asked of a server that refuses the 33rd request in flight with 429; medians, but the most lost."""
+    """10,000 items, 256 asked of a server that answers the 33rd in flight with 429; medians, but the most lost."""
     runs = [lab.evaltrail(10_000, 256, max_inflight=32, exit_codes=(0, 1)) for _ in range(lab.repeats)]
     wasted = statistics.median(run.server["status"].get("429", 0) / run.server["total"] for run in runs)
     used = 10_000 * LATENCY_MS / 1000 / 32 / median(runs, "span_s")
@@ -142,8 +144,9 @@ def measure_admission(lab: Lab) -> list[Row]:
 
 
 def measure_retry_after(lab: Lab) -> list[Row]:
-    """1,000 items, 64 in flight, 5 % of the answers a 429 that says when to come back; earliest and median of how much
-    later than told the same request came.
+    """1,000 items, 64 in flight, 5 % of the answers a 429 that says when to come back.
+
+    What is shown is how much later than told the same requests came.
     """
     rows = []
     for name, knobs in _RETRY_FORMS.items():
@@ -164,8 +167,9 @@ def measure_retry_after(lab: Lab) -> list[Row]:
 
 
 def measure_faults(lab: Lab) -> list[Row]:
-    """2,000 items, 64 in flight, 2 % garbage, 2 % empty, 2 % HTTP 500, 5 % 429, with the default retries and with none;
-    without retries each reason must be counted as often as the server sent it.
+    """2,000 items, 64 in flight, 2 % garbage, 2 % empty, 2 % HTTP 500, 5 % 429; with the default retries and with none.
+
+    Without retries each reason must be counted as often as the server sent it.
     """
     run = lab.evaltrail(2000, 64, exit_codes=(0, 1), **_FAULTS)
     once = lab.evaltrail(2000, 64, "--max-retries=0", exit_codes=(0, 1), **_FAULTS)

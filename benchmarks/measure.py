@@ -1,4 +1,4 @@
-"""Runs one command against a mock endpoint and measures it: CPU, memory, spawn to first request, last answer to exit."""
+"""Runs one command against a mock endpoint: its CPU, its memory, spawn to first request, last answer to exit."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Fixtures that every kind of test may ask for."""
 
 import pytest
+
 from mlflow_server import shared_server
 
 

@@ -6,21 +6,36 @@ import uuid
 
 import pytest
 from installed import Installed
-from mock_endpoint import MockEndpoint
 from tracking import Tracking
+
+from mock_endpoint import MockEndpoint
 
 
 @pytest.fixture
 def evaltrail(tmp_path, mlflow_url):
-    """The command, landing in the session's tracking server."""
-    return Installed(tmp_path, MLFLOW_TRACKING_URI=mlflow_url)
+    """The command, landing in the session's tracking server; what a failed test leaves running is ended."""
+    command = Installed(tmp_path, MLFLOW_TRACKING_URI=mlflow_url)
+    yield command
+    command.end_all()
+
+
+@pytest.fixture(scope="session")
+def _started_endpoint():
+    """One server for all tests, and the knobs it started with."""
+    with MockEndpoint() as started:
+        yield started, started._admin("POST", "/admin/config", {})
 
 
 @pytest.fixture
-def endpoint():
-    """A mock endpoint of this test alone."""
-    with MockEndpoint() as started:
-        yield started
+def endpoint(_started_endpoint):
+    """A mock endpoint that answers well and has counted nothing; a test may turn its knobs or stop it."""
+    started, usual = _started_endpoint
+    try:
+        started.configure(**usual)
+    except OSError:  # a failed test stopped it
+        started.start()
+    started.reset()
+    return started
 
 
 @pytest.fixture(scope="session")

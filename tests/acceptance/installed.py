@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_SCRIPT = Path(sys.executable).with_name("evaltrail")
+SCRIPT = Path(sys.executable).with_name("evaltrail")
 _LIMITED = (
     "import os, resource, sys;"
     "resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY));"
@@ -64,6 +64,7 @@ class Installed:
             "EVALTRAIL_HOME": str(self.home),
             **environ,
         }
+        self._started: list[subprocess.Popen[str]] = []
 
     def __call__(
         self, *words: object, environ: dict[str, str] | None = None, timeout: float = 90, file_bytes: int | None = None
@@ -76,7 +77,7 @@ class Installed:
             timeout: seconds after which the test fails.
             file_bytes: the largest file that it may write; None = no limit.
         """
-        command = [str(_SCRIPT), *map(str, words)]
+        command = [str(SCRIPT), *map(str, words)]
         if file_bytes is not None:
             command = [sys.executable, "-c", _LIMITED, str(file_bytes), *command]
         done = subprocess.run(
@@ -92,9 +93,9 @@ class Installed:
         return Finished(code=done.returncode, out=done.stdout, err=done.stderr)
 
     def start(self, *words: object) -> subprocess.Popen[str]:
-        """Start the command; the caller ends it."""
-        return subprocess.Popen(
-            [str(_SCRIPT), *map(str, words)],
+        """Start the command; the caller ends it, or ``end_all`` does."""
+        process = subprocess.Popen(
+            [str(SCRIPT), *map(str, words)],
             cwd=self.cwd,
             env=self.environ,
             stdin=subprocess.DEVNULL,
@@ -102,6 +103,16 @@ class Installed:
             stderr=subprocess.PIPE,
             text=True,
         )
+        self._started.append(process)
+        return process
+
+    def end_all(self) -> None:
+        """End what was started and still runs."""
+        for process in self._started:
+            if process.poll() is None:
+                process.kill()
+            with process:
+                process.wait()
 
     def runs(self) -> list[dict[str, Any]]:
         """What `ls runs` knows, newest first."""

@@ -14,7 +14,7 @@ from sums import write_sums
 ITEMS = 300
 IN_FLIGHT = 8
 POINTS = [0.0, 0.05, 0.15, 0.25, 0.4, 0.55, 0.7, 0.85, 0.95, 1.0]
-QUICK = {0.4, 1.0}
+QUICK = {0.4, 0.95}
 
 
 def words_for(evaltrail, endpoint, *more, count=ITEMS):
@@ -53,6 +53,7 @@ def test_a_killed_run_goes_on_where_it_was(evaltrail, endpoint, tmp_path, share)
     assert metrics_of(again) == metrics_of(unbroken(*words))
 
 
+@pytest.mark.slow
 def test_a_run_killed_twice_is_still_whole(evaltrail, endpoint):
     """Two kills in one evaluation cost no more than what was in flight at each."""
     words = words_for(evaltrail, endpoint, "--no-deliver")
@@ -81,7 +82,7 @@ def test_fresh_starts_over(evaltrail, endpoint):
     assert again.object["evaluation_id"] != before
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("stop", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_an_interrupted_run_says_130_and_goes_on(evaltrail, endpoint, stop):
     """Ctrl-C and a supervisor's TERM end it soon with exit 130 and the next step; the same command completes."""
     words = words_for(evaltrail, endpoint, "--no-deliver")
@@ -128,7 +129,7 @@ def test_status_tells_how_far_a_running_evaluation_is(evaltrail, endpoint):
     assert after["progress"] == {"done": ITEMS, "total": ITEMS}
 
 
-@pytest.mark.parametrize("file_bytes", [60_000, 90_000])
+@pytest.mark.parametrize("file_bytes", [60_000, pytest.param(90_000, marks=pytest.mark.slow)])
 def test_a_full_disk_stops_the_run_and_loses_nothing(evaltrail, endpoint, file_bytes):
     """A journal that cannot grow: exit 1 with file and next step; with room again the same command goes on."""
     words = words_for(evaltrail, endpoint, "--no-deliver", count=500)
@@ -145,6 +146,7 @@ def test_a_full_disk_stops_the_run_and_loses_nothing(evaltrail, endpoint, file_b
     assert endpoint.stats()["total"] - asked == 500 - kept
 
 
+@pytest.mark.slow
 def test_a_torn_last_row_is_asked_again(evaltrail, endpoint):
     """A power cut that tears the journal's last row costs that sample, no other."""
     words = words_for(evaltrail, endpoint, "--no-deliver")
@@ -162,6 +164,7 @@ def test_a_torn_last_row_is_asked_again(evaltrail, endpoint):
     assert endpoint.stats()["total"] - asked == ITEMS - kept
 
 
+@pytest.mark.slow
 def test_changed_data_is_another_evaluation(evaltrail, endpoint):
     """What was cut short serves only the same work: another data set begins at nothing."""
     words = words_for(evaltrail, endpoint, "--no-deliver", count=100)

@@ -9,9 +9,10 @@ import time
 import pytest
 from door import Door
 from installed import ended, one_error
+from sums import write_sums
+
 from mlflow_proxy import unreliable
 from mlflow_server import free_port, shared_server
-from sums import write_sums
 
 MOMENTS = range(13)
 QUICK = {3, 8}
@@ -127,7 +128,10 @@ def test_a_command_killed_while_landing_is_repaired_by_the_same_command(
         assert evaltrail("sync").out == "nothing waits\n"
 
 
-@pytest.mark.parametrize("deed", ["lose", "fail_after", "refuse"])
+@pytest.mark.parametrize(
+    "deed",
+    ["lose", pytest.param("fail_after", marks=pytest.mark.slow), pytest.param("refuse", marks=pytest.mark.slow)],
+)
 def test_one_request_that_goes_wrong_is_made_up_for(evaltrail, endpoint, tracking, experiment, deed):
     """The answer to the creation of the run is lost, or a 503: exit 0 and one complete run, no twin."""
     task = write_sums(evaltrail.cwd, 10)

@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 import pyarrow.parquet
 import pytest
 from installed import Installed, holding
-from mlflow_server import shared_server
-from mock_endpoint import MockEndpoint
 from sums import write_sums
 from tracking import Tracking
+
+from mlflow_server import shared_server
+from mock_endpoint import MockEndpoint
 
 KEY = "quarrelsome-otter-7731"
 HEADER = "velvet-anchor-4409"
@@ -228,7 +229,7 @@ def test_several_tasks_land_in_one_run(evaltrail, endpoint, tracking, experiment
     assert done.object["counts"].keys() == {"low", "high"}
 
 
-@pytest.mark.parametrize("way", ["flag", "variable"])
+@pytest.mark.parametrize("way", ["flag", pytest.param("variable", marks=pytest.mark.slow)])
 def test_the_nested_layout_adds_a_child_a_task(evaltrail, endpoint, tracking, experiment, way):
     """The parent holds everything, each child the metrics of its own task."""
     tasks = [write_sums(evaltrail.cwd, 10, name=name) for name in ("one", "two")]
@@ -285,18 +286,14 @@ def test_reuse_answers_asks_nothing_again(evaltrail, endpoint):
 @pytest.mark.parametrize(
     ("words", "asked"),
     [
-        (("--limit", "10"), 10),
         (("--limit", "0.2"), 10),
-        (("--samples", "q3,q7"), 2),
         (("--samples", "q3", "--repeats", "3"), 3),
     ],
 )
 def test_a_choice_of_samples_is_asked_and_said(evaltrail, endpoint, tracking, experiment, words, asked):
     """A count, a share or ids choose the samples; the choice is a param of the run."""
     task = write_sums(evaltrail.cwd)
-    done = evaltrail(
-        "run", task, "--model", "m", "--url", endpoint.url, "--experiment", experiment, "--json", *words
-    )
+    done = evaltrail("run", task, "--model", "m", "--url", endpoint.url, "--experiment", experiment, "--json", *words)
     assert done.code == 0, done.err
     assert endpoint.stats()["total"] == asked
     assert done.object["counts"]["sums"]["total"] == asked
@@ -320,7 +317,10 @@ def test_repeats_give_pass_at_k_under_a_name_that_mlflow_takes(evaltrail, endpoi
     assert len(tracking.files(run.info.run_id) - ARTIFACTS) == 1
 
 
-@pytest.mark.parametrize("way", ["name", "id", "flag before variable"])
+@pytest.mark.parametrize(
+    "way",
+    ["name", pytest.param("id", marks=pytest.mark.slow), pytest.param("flag before variable", marks=pytest.mark.slow)],
+)
 def test_mlflows_own_variables_choose_the_experiment(evaltrail, endpoint, tracking, experiment, way):
     """MLFLOW_EXPERIMENT_NAME and _ID are honoured; a flag stands above them."""
     task = write_sums(evaltrail.cwd, 10)
@@ -354,6 +354,7 @@ def test_the_default_experiment_is_evaltrail(evaltrail, endpoint):
     assert done.object["receipts"][0]["experiment_name"] == "evaltrail"
 
 
+@pytest.mark.slow
 def test_without_a_tracking_uri_mlflows_default_store_is_used(tmp_path, endpoint):
     """Sqlite in the working folder, where MLflow's own client finds the run and its artifacts."""
     evaltrail = Installed(tmp_path)
@@ -379,12 +380,11 @@ def test_a_preview_asks_and_lands_nothing(evaltrail, endpoint, tracking, experim
     assert evaltrail.runs() == []
 
 
+@pytest.mark.slow
 def test_the_tracking_uri_flag_stands_above_the_variable(evaltrail, endpoint, tracking, experiment):
     """--tracking-uri wins over MLFLOW_TRACKING_URI."""
     task = write_sums(evaltrail.cwd, 10)
     words = ("--url", endpoint.url, "--experiment", experiment, "--tracking-uri", tracking.uri)
-    done = evaltrail(
-        "run", task, "--model", "m", *words, environ={"MLFLOW_TRACKING_URI": "http://127.0.0.1:1"}
-    )
+    done = evaltrail("run", task, "--model", "m", *words, environ={"MLFLOW_TRACKING_URI": "http://127.0.0.1:1"})
     assert done.code == 0, done.err
     assert len(tracking.runs(experiment)) == 1

@@ -6,6 +6,7 @@ import os
 import socket
 import sqlite3
 import ssl
+import stat
 import subprocess
 import sys
 import threading
@@ -25,6 +26,7 @@ from evaltrail.destinations.mlflow.gateway import StockGateway
 from evaltrail.destinations.mlflow.patience import Patience
 from evaltrail.destinations.mlflow.rest import RestGateway
 from mlflow_bundles import some_bundle
+from mlflow_proxy import unreliable
 from mlflow_server import free_port, runs_in, shared_server
 
 SHORT = Patience(connect_s=0.5, read_s=1, retry_s=0.5, pause_s=0.05)
@@ -89,15 +91,19 @@ def test_a_server_that_is_away_or_deaf_is_given_up_in_seconds(away, make):
     assert url in str(failure.value)
 
 
-def test_results_for_a_server_that_is_away_wait_and_are_sent_by_sync(tmp_path):
-    """Everything is in the outbox before the first request; sync needs neither the bundle object nor the folder."""
-    destination = MlflowDestination(tmp_path / "outbox", "0", environ={}, patience=SHORT)
-    bundle = some_bundle(tmp_path / "bundle", identity=new_id())
+def test_results_for_a_server_that_is_away_wait_and_are_sent_by_sync(tmp_path, monkeypatch):
+    """Everything is in the outbox before the first request; sync needs no bundle and works from any folder."""
+    monkeypatch.chdir(tmp_path)
+    destination = MlflowDestination(Path("outbox"), "0", environ={}, patience=SHORT)
+    bundle = some_bundle(Path("bundle"), identity=new_id())
     experiment = f"away {new_id()}"
     port = free_port()
     options = DeliveryOptions(tracking_uri=f"http://127.0.0.1:{port}", experiment=experiment)
     with pytest.raises(DestinationUnreachableError):
         destination.deliver(bundle, options, fresh=True)
+    assert stat.S_IMODE((tmp_path / "outbox").stat().st_mode) == 0o700
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
     (still,) = destination.sync()
     assert (still.receipt, still.error.exit_code) == (None, 3)
     with forwarded(port, shared_server().port):
@@ -107,6 +113,27 @@ def test_results_for_a_server_that_is_away_wait_and_are_sent_by_sync(tmp_path):
     assert destination.waiting() == ()
     assert len(runs_in(shared_server().url, experiment)) == 1
     assert not list((tmp_path / "outbox" / "staged").iterdir())
+
+
+def test_a_delivery_that_the_server_stumbles_over_does_not_hold_up_the_next(tmp_path, mlflow_url):
+    """HTTP 503 for one evaluation is that evaluation's trouble: sync sends the others all the same."""
+    destination = MlflowDestination(tmp_path / "outbox", "0", environ={}, patience=SHORT)
+    bundles = [some_bundle(tmp_path / name, identity=new_id()) for name in ("bad", "good")]
+    with unreliable(mlflow_url, lambda *_: "refuse") as proxy:
+        options = DeliveryOptions(tracking_uri=proxy.url, experiment=f"poison {new_id()}")
+        for bundle in bundles:
+            with pytest.raises(DestinationUnreachableError):
+                destination.deliver(bundle, options, fresh=True)
+        begun = []
+
+        def judge(_method, path, _count):
+            begun.extend([path] * path.endswith("runs/create"))
+            return "refuse" if path.endswith("log-batch") and len(begun) == 1 else "forward"
+
+        proxy.judge = judge
+        bad, good = destination.sync()
+    assert bad.error.exit_code == 3
+    assert good.receipt.status == "FINISHED"
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 import tomllib
 from pathlib import Path
 
@@ -23,6 +24,7 @@ def install(tmp_path, monkeypatch):
 
     def put(name: str, source: str, points: dict[str, str]) -> None:
         (tmp_path / f"{name}_plugin.py").write_text(source)
+        monkeypatch.delitem(sys.modules, f"{name}_plugin", raising=False)
         folder = tmp_path / f"{name}-1.0.dist-info"
         folder.mkdir()
         (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")

@@ -115,6 +115,13 @@ def test_the_tracking_uri_is_the_given_one_then_the_variable_then_sqlite_here(tm
     assert run_url("sqlite:////abs/b.db", "1", "r") == ""
 
 
+@pytest.mark.parametrize("uri", ["http://", "http://:5000", "http://host:port", "http://host:99999", "http://[::1"])
+def test_a_tracking_uri_without_host_or_port_is_the_users_error(uri):
+    """A typo is exit code 2 before anything is written, never a traceback."""
+    with pytest.raises(InputError, match="http://HOST:PORT"):
+        resolve_tracking_uri(uri, {})
+
+
 @pytest.mark.parametrize(
     ("status", "code", "said", "hint"),
     [

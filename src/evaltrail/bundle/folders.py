@@ -7,7 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from evaltrail.core.errors import BusyError, StorageError
@@ -124,11 +124,14 @@ def _locked(file: Path) -> int | None:
     """The handle of the lock, or None when another process holds it; the file under the name is the one locked."""
     gives_up_at = time.monotonic() + _PROBE_SECONDS
     while True:
-        file.parent.mkdir(mode=0o700, exist_ok=True)
+        with suppress(FileExistsError):
+            file.parent.mkdir(mode=0o700)
         try:
             handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except FileNotFoundError:
             continue  # its last owner has just removed the folder: make it again
+        except OSError as error:
+            raise storage_error(error, file) from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.path.samestat(os.fstat(handle), file.stat()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 
 from evaltrail.core.errors import InputError
@@ -59,7 +60,8 @@ def _json_value(output: str, path: str, *, last: bool) -> str | None:
     found: object = None
     seen = False
     position = 0
-    while (start := _next_bracket(output, position)) >= 0:
+    gives_up_at = time.monotonic() + _TIMEOUT_S
+    while (start := _next_bracket(output, position)) >= 0 and time.monotonic() < gives_up_at:
         try:
             value, position = decoder.raw_decode(output, start)
         except (ValueError, RecursionError):

@@ -14,6 +14,7 @@ from evaltrail.core.ids import nearest
 from evaltrail.core.progress import ProgressSink
 from evaltrail.core.request import EvaluationRequest, ModelTarget, RequestLimits
 from evaltrail.core.values import Json, Scalar
+from evaltrail.destinations.mlflow.active import join_session
 from evaltrail.service.evaluate import Watch, evaluate
 from evaltrail.service.order import Order, Result
 
@@ -70,7 +71,8 @@ class RunOptions(TypedDict, total=False):
 def run(tasks: str | Path | Sequence[str | Path], *, model: str, **options: Unpack[RunOptions]) -> Result:
     """The result of one model on some tasks, landed in MLflow as one run.
 
-    The same call again goes on where it was cut short; after a finished one it asks the model anew.
+    The same call again goes on where it was cut short; after a finished one it asks the model anew. Inside
+    ``with mlflow.start_run():`` the run becomes a child of the active one.
 
     Args:
         tasks: one task file or several.
@@ -100,7 +102,9 @@ def run(tasks: str | Path | Sequence[str | Path], *, model: str, **options: Unpa
     out = options.get("out")
     order = Order(
         request=request,
-        delivery=DeliveryOptions(**_chosen(options, DeliveryOptions)) if options.get("deliver", True) else None,
+        delivery=join_session(DeliveryOptions(**_chosen(options, DeliveryOptions)))
+        if options.get("deliver", True)
+        else None,
         out=Path(out) if out is not None else None,
         fresh=options.get("fresh", False),
         allow_unscored=options.get("allow_unscored", 0.0),

@@ -5,23 +5,29 @@ from __future__ import annotations
 import getpass
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 
-from evaltrail.bundle.folders import write_whole
+from evaltrail.bundle.folders import make_private, write_whole
 from evaltrail.core.delivery import DeliveryOptions, Receipt
-from evaltrail.core.errors import BusyError, DestinationError, DestinationUnreachableError, StorageError
+from evaltrail.core.errors import (
+    DestinationError,
+    DestinationUnreachableError,
+    EvaltrailError,
+    InputError,
+    StorageError,
+)
 from evaltrail.core.result import ResultBundle
 from evaltrail.destinations.mlflow.door import open_gateway
 from evaltrail.destinations.mlflow.outbox import Delivery, Outbox
 from evaltrail.destinations.mlflow.patience import Patience
 from evaltrail.destinations.mlflow.plan import plan_bundle
 from evaltrail.destinations.mlflow.port import Gateway
-from evaltrail.destinations.mlflow.run_plan import NAME_MAP_FILE, TABLE_FILE, PlannedArtifact, RunPlan
+from evaltrail.destinations.mlflow.run_plan import NAME_MAP_FILE, TABLE_FILE, RunPlan
 from evaltrail.destinations.mlflow.samples import write_table
 from evaltrail.destinations.mlflow.tracking_uri import resolve_tracking_uri
 from evaltrail.destinations.mlflow.writer import StepSink, deliver, silent
@@ -34,7 +40,7 @@ class Sent:
     key: str
     run_name: str
     receipt: Receipt | None = None
-    error: DestinationError | BusyError | None = None
+    error: EvaltrailError | None = None
 
 
 class MlflowDestination:
@@ -57,7 +63,7 @@ class MlflowDestination:
         patience: Patience | None = None,
         user: str = "",
     ) -> None:
-        self._folder = outbox_folder
+        self._folder = outbox_folder.absolute()
         self._version = version
         self._environ = environ
         self._patience = patience or Patience()
@@ -83,15 +89,16 @@ class MlflowDestination:
             progress: told each step.
 
         Raises:
-            InputError: the experiment name or a tag cannot be used; nothing was written.
+            InputError: the experiment name, a tag or the tracking URI cannot be used; nothing was written.
             BusyError: another process delivers the same bundle.
             DestinationUnreachableError: MLflow is away; ``sync`` sends what waits.
             DestinationError: MLflow refuses.
             StorageError: the outbox cannot be written.
         """
-        plans = [self._staged(plan, bundle, options) for plan in self.plan(bundle, options)]
         uri = resolve_tracking_uri(options.tracking_uri, self._environ)
+        planned = self.plan(bundle, options)
         with Outbox(self._folder) as outbox:
+            plans = [self._staged(plan, bundle, options) for plan in planned]
             for plan in plans:
                 outbox.put(plan, uri)
             with closing(self._gateway(uri)) as gateway:
@@ -99,7 +106,7 @@ class MlflowDestination:
 
     def sync(self, *, progress: StepSink = silent) -> tuple[Sent, ...]:
         """What became of every waiting delivery; one tracking URI that is away does not hold up the others."""
-        away: dict[str, DestinationUnreachableError] = {}
+        away: dict[str, EvaltrailError] = {}
         with Outbox(self._folder) as outbox:
             return tuple(self._synced(delivery, outbox, away, progress) for delivery in outbox.waiting())
 
@@ -108,9 +115,7 @@ class MlflowDestination:
         with Outbox(self._folder) as outbox:
             return tuple(outbox.waiting())
 
-    def _synced(
-        self, delivery: Delivery, outbox: Outbox, away: dict[str, DestinationUnreachableError], progress: StepSink
-    ) -> Sent:
+    def _synced(self, delivery: Delivery, outbox: Outbox, away: dict[str, EvaltrailError], progress: StepSink) -> Sent:
         plan, uri = delivery.plan, delivery.tracking_uri
         if plan is None:
             raise StorageError("a waiting delivery has lost its plan", where=str(self._folder))
@@ -119,10 +124,9 @@ class MlflowDestination:
         try:
             with closing(self._gateway(uri)) as gateway:
                 receipt = self._sent(plan, outbox, gateway, fresh=False, progress=progress)
-        except DestinationUnreachableError as error:
-            away[uri] = error
-            return Sent(key=plan.key, run_name=plan.run_name, error=error)
-        except (DestinationError, BusyError) as error:
+        except (DestinationError, InputError) as error:
+            if error.code == DestinationUnreachableError.default_code:
+                away[uri] = error
             return Sent(key=plan.key, run_name=plan.run_name, error=error)
         return Sent(key=plan.key, run_name=plan.run_name, receipt=receipt)
 
@@ -135,17 +139,17 @@ class MlflowDestination:
         return receipt
 
     def _staged(self, plan: RunPlan, bundle: ResultBundle, options: DeliveryOptions) -> RunPlan:
-        """The plan with the files that are made for it; they lie in the outbox until it has landed."""
+        """The plan with every file named absolutely; those made for it lie in the outbox until it has landed."""
         made = {item.path for item in plan.artifacts if not item.file}
-        if not made:
-            return plan
-        folder = self._staging(plan)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = make_private(self._staging(plan)) if made else self._folder
         if TABLE_FILE in made:
             write_table(bundle, folder / TABLE_FILE, rows=options.table_rows)
         if NAME_MAP_FILE in made:
             write_whole(folder / NAME_MAP_FILE, msgspec.json.format(msgspec.json.encode(plan.names)))
-        return replace(plan, artifacts=tuple(_filed(plan.artifacts, folder)))
+        artifacts = (
+            replace(item, file=str(Path(item.file or folder / item.path).absolute())) for item in plan.artifacts
+        )
+        return replace(plan, artifacts=tuple(artifacts))
 
     def _staging(self, plan: RunPlan) -> Path:
         return self._folder / "staged" / plan.key
@@ -156,8 +160,3 @@ def _login_name() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user may have no name
         return ""
-
-
-def _filed(artifacts: tuple[PlannedArtifact, ...], folder: Path) -> Iterator[PlannedArtifact]:
-    for item in artifacts:
-        yield item if item.file else replace(item, file=str(folder / item.path))

@@ -31,7 +31,8 @@ def refused(status: int, code: str, message: str, *, where: str) -> DestinationE
     """
     said = " ".join(message.split())[:_LONGEST_MESSAGE] or f"HTTP {status}"
     if status in TRANSIENT:
-        return DestinationUnreachableError(f"MLflow keeps failing: HTTP {status}: {said}", hint=_SYNC, where=where)
+        why = f"MLflow keeps failing: HTTP {status}: {said}"
+        return DestinationUnreachableError(why, code="destination_failing", hint=_SYNC, where=where)
     hint = _next_step(status, code, said, where)
     return DestinationError(
         f"MLflow refuses: {said}", code=TOO_LARGE if status == 413 else code.lower(), hint=hint, where=where

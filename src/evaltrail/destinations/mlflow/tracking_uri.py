@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from evaltrail.core.errors import InputError
+
 DEFAULT_STORE = "mlflow.db"
 _SQLITE = "sqlite:///"
 
@@ -14,12 +16,30 @@ def resolve_tracking_uri(given: str, environ: Mapping[str, str]) -> str:
     """The tracking URI that is meant: the given one, else MLFLOW_TRACKING_URI, else sqlite in the working folder.
 
     A relative sqlite path becomes absolute, so that a later ``sync`` from another folder finds the same store.
+
+    Raises:
+        InputError: an http(s) URI without a host, or with a port that is none.
     """
     uri = given.strip() or environ.get("MLFLOW_TRACKING_URI", "").strip() or _SQLITE + DEFAULT_STORE
     file = sqlite_file(uri)
     if file is not None:
         return f"{_SQLITE}{file.absolute()}{''.join(uri.partition('?')[1:])}"
-    return uri.rstrip("/") if is_http(uri) else uri
+    return _checked(uri.rstrip("/")) if is_http(uri) else uri
+
+
+def _checked(uri: str) -> str:
+    try:
+        url = urlsplit(uri)
+        if url.hostname and (url.port is None or url.port > 0):
+            return uri
+    except ValueError:
+        pass
+    raise InputError(
+        "the tracking URI has no host, or no valid port",
+        code="bad_tracking_uri",
+        hint="write http://HOST:PORT",
+        where=uri.rpartition("@")[2],
+    )
 
 
 def is_http(tracking_uri: str) -> bool:

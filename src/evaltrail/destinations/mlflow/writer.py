@@ -161,8 +161,8 @@ class _Landing:
             parent = self._outbox.get(self._plan.parent_key, self._gateway.tracking_uri)
             parent_id = "" if parent is None else parent.run_id
             if not parent_id:
-                raise DestinationUnreachableError(
-                    "the parent run has not landed yet", hint="`evaltrail sync` sends both"
+                raise DestinationError(
+                    "the parent run has not landed yet", code="no_parent", hint="`evaltrail sync` sends both"
                 )
         return {"mlflow.parentRunId": parent_id} if parent_id else {}
 
