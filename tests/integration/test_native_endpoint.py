@@ -8,10 +8,8 @@ import signal
 import time
 
 import pytest
-from child import run_child, start_child
-from mock_endpoint import MockEndpoint
-from native_tasks import records, write_data, write_task
 
+from child import run_child, start_child
 from evaltrail.bundle.read import read_bundle
 from evaltrail.config.settings import Settings
 from evaltrail.core.errors import EndpointError, InputError
@@ -20,6 +18,8 @@ from evaltrail.service.evaluate import Watch, evaluate
 from evaltrail.service.history import describe
 from evaltrail.service.order import Order, Result
 from evaltrail.store.ledger import Ledger
+from mock_endpoint import MockEndpoint
+from native_tasks import records, write_data, write_task
 
 FAST = RequestLimits(concurrency=8, timeout_s=10, max_retries=1)
 CLI = """

@@ -7,8 +7,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from child import start_child
 
+from child import start_child
 from evaltrail.bundle.folders import hold_lock, is_locked, link_or_copy, make_private, place_folder, write_whole
 from evaltrail.core.errors import BusyError, StorageError
 
@@ -166,7 +166,7 @@ def test_one_at_a_time_even_while_owners_remove_the_folder(tmp_path):
     for thread in threads:
         thread.join(timeout=30)
     assert broken == []
-    assert set(entered) == {0, 1, 2, 3}
+    assert len(entered) >= 60
 
 
 def _remove_empty(folder: Path) -> None:

@@ -6,10 +6,10 @@ import json
 import os
 
 import pytest
-from child import run_child
 from hypothesis import given
 from hypothesis import strategies as st
 
+from child import run_child
 from evaltrail.bundle.answers import StoredAnswers, journals_below
 from evaltrail.bundle.journal import Journal, JournalSamples
 from evaltrail.core.errors import StorageError

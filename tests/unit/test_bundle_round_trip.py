@@ -213,7 +213,7 @@ def test_an_artifact_that_is_a_link_out_of_its_folder_is_refused(folder):
 def test_a_missing_artifact_is_told(folder):
     """A bundle that lost a file is not delivered as if it were whole."""
     (folder / "request.json").unlink()
-    with pytest.raises(InputError, match="'request.json' is not there"):
+    with pytest.raises(InputError, match=r"'request\.json' is not there"):
         read_bundle(folder)
 
 

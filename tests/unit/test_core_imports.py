@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from child import run_child
 
 import evaltrail
+from child import run_child
 
 HEAVY = ("mlflow", "pyarrow", "numpy", "pandas", "jinja2", "yaml", "uvloop", "rich", "regex", "sacrebleu", "asyncio")
 

@@ -7,10 +7,10 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from native_tasks import write_data
 
 from evaltrail.core.errors import InputError
 from evaltrail.providers.datasets import find_dataset
+from native_tasks import write_data
 
 ROWS = [{"q": 'é, "x"\n2', "n": 1}, {"q": "b", "n": 2}]
 BOM = b"\xef\xbb\xbf"
@@ -115,7 +115,7 @@ def test_a_broken_record_is_told_with_its_place(tmp_path, name, content, place, 
 def test_a_missing_file_is_told_with_the_nearest(tmp_path):
     """A typo is answered with a file that lies beside the task."""
     write_kind(tmp_path, "jsonl")
-    with pytest.raises(InputError, match="'dat.jsonl' is not there") as caught:
+    with pytest.raises(InputError, match=r"'dat\.jsonl' is not there") as caught:
         find_dataset("dat.jsonl", tmp_path, None, "t.yaml: dataset")
     assert (caught.value.hint, caught.value.where) == ("did you mean 'data.jsonl'?", "t.yaml: dataset")
     with pytest.raises(InputError, match="is not there") as caught:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from native_tasks import make_task, records, write_data
 
 from evaltrail.core.answer import Prompt
 from evaltrail.core.errors import InputError
 from evaltrail.providers.native import NativeTask
+from native_tasks import make_task, records, write_data
 
 FEWSHOT = {"dataset": "train.jsonl", "k": 2}
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from native_tasks import make_task, records, write_data
 
 from evaltrail.core.errors import InputError
 from evaltrail.core.request import EvaluationRequest, ModelTarget
 from evaltrail.providers.native import NativeTask
 from evaltrail.providers.tasks import read_task
-
+from native_tasks import make_task, records, write_data
 
 FEWSHOT = {"dataset": "train.jsonl", "k": 2}
 
@@ -60,6 +59,17 @@ def test_a_limit_is_a_number_or_a_share(tmp_path, limit, count):
     task = make_task(tmp_path, rows=records(100), request={"limit": limit})
     assert (task.total, task.dataset.size) == (count, count)
     assert [item.record.fields["question"] for item in task.items()] == [f"q{number}" for number in range(count)]
+
+
+@pytest.mark.parametrize("limit", [0, -3, 0.0, -0.1, 1.5, 5.0, float("nan"), float("inf")])
+def test_a_limit_that_means_nothing_is_refused(tmp_path, limit):
+    """A limit is 1 record or more, or a share up to 1; anything else is never read as all."""
+    assert refusal(tmp_path, rows=records(3), request={"limit": limit}).code == "bad_limit"
+
+
+def test_repeats_below_one_are_refused(tmp_path):
+    """A sample is asked once or more."""
+    assert refusal(tmp_path, rows=records(3), request={"repeats": -1}).code == "bad_repeats"
 
 
 def test_only_the_wanted_samples_are_taken(tmp_path):
@@ -194,8 +204,8 @@ def identity(tmp_path):
     write_data(tmp_path / "train.jsonl", records(9))
     write_data(tmp_path / "other.jsonl", records(4)[::-1])
 
-    def make(rows=records(4), **changes) -> str:
-        return make_task(tmp_path, rows=rows, **changes).identity
+    def make(**changes) -> str:
+        return make_task(tmp_path, **{"rows": records(4), **changes}).identity
 
     return make
 

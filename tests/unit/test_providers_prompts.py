@@ -108,14 +108,14 @@ def test_a_missing_field_unlike_any_other_lists_them():
 @pytest.mark.parametrize("source", ["{{ anser }}", "{{ anser.strip() }}", "{{ anser | upper }}"])
 def test_a_missing_field_of_a_value_is_named_too(source):
     """A reference that names a missing field is an error, never an empty reference."""
-    with pytest.raises(InputError, match="d.jsonl:3: the record has no field 'anser'"):
+    with pytest.raises(InputError, match=r"d\.jsonl:3: the record has no field 'anser'"):
         texts(source)
 
 
 @pytest.mark.parametrize("source", ["{{ meta.king }}", "{{ none.strip() }}", "{{ answers[0] + 1 }}", "{{ meta.a.b }}"])
 def test_a_value_that_fails_is_never_an_empty_one(source):
     """Whatever fails in an expression is told with the record it failed on."""
-    with pytest.raises(InputError, match="d.jsonl:3: the template fails") as caught:
+    with pytest.raises(InputError, match=r"d\.jsonl:3: the template fails") as caught:
         texts(source)
     assert caught.value.where == "t.yaml: target"
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from counting_model import CountingModel, echo
-from native_tasks import make_task, records
 
+from counting_model import CountingModel, echo
 from evaltrail.bundle.journal import Journal, JournalSamples
 from evaltrail.core.answer import Answer, Prompt
 from evaltrail.core.errors import EndpointError
@@ -15,6 +14,7 @@ from evaltrail.core.progress import Progress
 from evaltrail.core.sample import Sample
 from evaltrail.providers.native import NativeTask
 from evaltrail.providers.runner import run_task
+from native_tasks import make_task, records
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from child import start_child
 
+from child import start_child
 from evaltrail.core.errors import InputError, StorageError
 from evaltrail.store.ledger import Entry, Ledger
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from child import start_child
 
+from child import start_child
 from evaltrail.bundle.journal import Journal
 from evaltrail.core.errors import BusyError, StorageError
 from evaltrail.core.sample import Sample

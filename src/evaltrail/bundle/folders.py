@@ -12,7 +12,7 @@ from pathlib import Path
 
 from evaltrail.core.errors import BusyError, StorageError
 
-_PROBE_SECONDS = 0.05
+_PROBE_SECONDS = 0.2
 """Longer than `is_locked` of another process holds a lock that it only looks at."""
 
 
@@ -140,7 +140,7 @@ def _locked(file: Path) -> int | None:
             if time.monotonic() > gives_up_at:
                 os.close(handle)
                 return None
-            time.sleep(_PROBE_SECONDS / 10)
+            time.sleep(_PROBE_SECONDS / 40)
         except FileNotFoundError:
             pass  # its last owner has just removed it: make a new one
         os.close(handle)

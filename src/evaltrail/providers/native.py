@@ -56,6 +56,8 @@ class NativeTask:
     def __init__(self, task: TaskFile, request: EvaluationRequest, mirror: Path | None) -> None:
         self.name = task.name
         self.repeats = request.repeats or task.repeats
+        if self.repeats < 1:
+            raise InputError(f"the repeats cannot be {self.repeats}", code="bad_repeats", hint="give 1 or more")
         self.generation: Mapping[str, Json] = {**task.generation, **request.generation}
         self.metrics = make_metrics(task.metrics, where=task.where("metrics"))
         self.extractor = make_extractor(task.extract, task.where("extract"))
@@ -165,6 +167,9 @@ class NativeTask:
             yield Item(index, name or f"{index + 1}-{digest_bytes(encode(record.fields))[:8]}", record)
 
     def _records_wanted(self, limit: float | None) -> int | None:
+        if limit is not None and (not limit > 0 or (isinstance(limit, float) and limit > 1)):
+            hint = "give a number of records from 1 on, or a share up to 1.0"
+            raise InputError(f"the limit cannot be {limit!r}", code="bad_limit", hint=hint)
         if not isinstance(limit, float):
             return limit
         # rounded first: 0.07 of 100 is 7.000000000000001 in binary
