@@ -86,8 +86,12 @@ class Journal:
         self._closed.set()
         self._is_dirty = True
         self._syncer.join()
-        os.fsync(self._handle)
-        os.close(self._handle)
+        try:
+            os.fsync(self._handle)
+        except OSError as error:
+            raise storage_error(error, self.file) from error
+        finally:
+            os.close(self._handle)
 
     def __enter__(self) -> Self:
         return self
@@ -113,7 +117,8 @@ class Journal:
         while not self._closed.wait(_SYNC_SECONDS):
             if self._is_dirty:
                 self._is_dirty = False
-                os.fsync(self._handle)
+                with suppress(OSError):  # told by the next write, or when the journal is closed
+                    os.fsync(self._handle)
 
 
 class JournalSamples:

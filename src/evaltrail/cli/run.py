@@ -179,7 +179,7 @@ def _add_delivery(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--experiment", default="", metavar="NAME", help="MLflow experiment; default evaltrail")
     parser.add_argument("--run-name", default="", metavar="NAME", help="MLflow run name")
     parser.add_argument("--tag", action="append", default=[], metavar="K=V", help="tag of the run")
-    parser.add_argument("--layout", choices=("per_bundle", "nested"), default="per_bundle", help="one run, or children")
+    parser.add_argument("--layout", choices=("per_bundle", "nested"), default="", help="one run, or one more a task")
     parser.add_argument("--tracking-uri", default="", metavar="URI", help="MLflow; default MLFLOW_TRACKING_URI")
     parser.add_argument("--no-deliver", action="store_true", help="write the bundle only")
 

@@ -7,7 +7,9 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, cast
 
+from evaltrail.core.delivery import RunLayout
 from evaltrail.core.errors import InputError
 
 
@@ -25,8 +27,8 @@ class Settings:
     """MLFLOW_EXPERIMENT_ID."""
     run_id: str = ""
     """MLFLOW_RUN_ID: an existing run to land in."""
-    layout: str = ""
-    """EVALTRAIL_LAYOUT: ``nested`` or empty."""
+    layout: RunLayout | Literal[""] = ""
+    """EVALTRAIL_LAYOUT."""
     datasets_dir: Path | None = None
     """EVALTRAIL_DATASETS_DIR: a local mirror that is looked up before any hub."""
     openai_base_url: str = ""
@@ -57,11 +59,17 @@ def load_settings(environ: Mapping[str, str] | None = None, dotenv: Path | None 
         experiment=merged.get("MLFLOW_EXPERIMENT_NAME", ""),
         experiment_id=merged.get("MLFLOW_EXPERIMENT_ID", ""),
         run_id=merged.get("MLFLOW_RUN_ID", ""),
-        layout=layout,
+        layout=_layout(merged.get("EVALTRAIL_LAYOUT", "")),
         datasets_dir=Path(datasets).expanduser().absolute() if datasets else None,
         openai_base_url=merged.get("OPENAI_BASE_URL") or merged.get("OPENAI_API_BASE", ""),
         environ=merged,
     )
+
+
+def _layout(text: str) -> RunLayout | Literal[""]:
+    if text in {"", "per_bundle", "nested"}:
+        return cast("RunLayout", text)
+    raise InputError(f"EVALTRAIL_LAYOUT is {text!r}", code="bad_setting", hint="per_bundle and nested are known")
 
 
 def _tracking_uri(merged: Mapping[str, str]) -> str:

@@ -30,7 +30,8 @@ class DeliveryOptions:
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     params: Mapping[str, Scalar] = field(default_factory=dict)
-    layout: RunLayout = "per_bundle"
+    layout: RunLayout | Literal[""] = ""
+    """Empty = as the settings say, else ``per_bundle``."""
     table_rows: int = 2000
     """Rows of ``eval_results_table.json`` at most."""
 

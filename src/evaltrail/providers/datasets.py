@@ -165,6 +165,10 @@ def _csv(file: Path) -> Iterator[Record]:
     with _open(file).open("rb") as lines:
         rows = csv.DictReader(_decoded(lines))
         try:
+            names = list(rows.fieldnames or ())
+            if len(set(names)) < len(names):
+                twice = next(name for name in names if names.count(name) > 1)
+                raise InputError(f"the column {twice!r} stands twice", code="broken_record", where=f"{file}:1")
             for row in rows:
                 place = f"{file.name}:{rows.line_num}"
                 if None in row or None in row.values():

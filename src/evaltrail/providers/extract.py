@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from evaltrail.core.errors import InputError
 from evaltrail.providers.tasks import Extract
+from evaltrail.scoring.choice import place_taken
 
 NO_MATCH = "no_match"
 _TIMEOUT_S = 1.0
-_LETTER = r"(?:^|[\s(*\"'])([A-Z])(?=[\s).:,*\"']|$)"
 
-Extractor = Callable[[str], str | None]
-"""Output to the extracted text; None when nothing matches."""
+Extractor = Callable[[str, Sequence[str]], str | None]
+"""Output and the sample's options to the extracted text; None when nothing matches."""
 
 
 def make_extractor(extract: Extract, where: str) -> Extractor | None:
@@ -26,8 +26,15 @@ def make_extractor(extract: Extract, where: str) -> Extractor | None:
     if extract.kind == "none":
         return None
     if extract.kind == "json":
-        return lambda output: _json_value(output, extract.pattern, last=extract.take == "last")
-    return _pattern(_LETTER if extract.kind == "choice" else extract.pattern, where, last=extract.take == "last")
+        return lambda output, _: _json_value(output, extract.pattern, last=extract.take == "last")
+    if extract.kind == "choice":
+        return _letter
+    return _pattern(extract.pattern, where, last=extract.take == "last")
+
+
+def _letter(output: str, choices: Sequence[str]) -> str | None:
+    place = place_taken(output, choices)
+    return None if place is None else chr(ord("A") + place)
 
 
 def _pattern(source: str, where: str, *, last: bool) -> Extractor:
@@ -38,7 +45,7 @@ def _pattern(source: str, where: str, *, last: bool) -> Extractor:
     except regex.error as error:
         raise InputError(f"the pattern is no regular expression: {error}", code="bad_regex", where=where) from error
 
-    def extract(output: str) -> str | None:
+    def extract(output: str, _: Sequence[str]) -> str | None:
         found = None
         try:
             for match in pattern.finditer(output, timeout=_TIMEOUT_S):

@@ -28,6 +28,7 @@ _WIDE_BRACES = re.compile(r"\{[^{}]*(:[^{}]*\{|\d{6})")
 """A width in a format that would pad beyond reason, or that stands outside of the format."""
 _COUNTED_FILTERS = ("batch", "center", "indent", "round", "slice", "truncate", "wordwrap")
 """Filters that make as much as a number tells them to."""
+_CONSTANTS = frozenset({"true", "false", "none"})
 _SINGLE = re.compile(r"\s*\{\{(?P<inside>(?:(?!\}\}|\{\{).)*)\}\}\s*", re.DOTALL)
 
 
@@ -164,7 +165,7 @@ class Prompter:
         if single is None:
             return TemplateValue(text, None)
         name = single["inside"].strip()
-        if name.isidentifier():
+        if name.isidentifier() and name.lower() not in _CONSTANTS:
             return TemplateValue(text, itemgetter(name))
         return TemplateValue(text, self._environment.compile_expression(name, undefined_to_none=False))
 

@@ -130,7 +130,7 @@ class _Run:
     def _scored(self, item: Item, repeat: int, prompt: Prompt, answer: Answer, request: str) -> Sample:
         task, record = self._task, item.record
         extractor = task.extractor
-        extracted = extractor(answer.text) if extractor and answer.text is not None else None
+        extracted = extractor(answer.text, prompt.choices) if extractor and answer.text is not None else None
         scores: dict[str, Score] = {}
         sample = Sample(
             id=item.id,

@@ -15,8 +15,23 @@ from evaltrail.core.ids import digest, nearest
 from evaltrail.core.values import Json
 
 NAME = re.compile(r"[A-Za-z0-9_.-]+")
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MetricSpec = str | Mapping[str, Mapping[str, Json]]
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # libyaml's where it is built in
+    """Plain values only, and no key twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value!r} stands twice", key.start_mark
+                )
+            if isinstance(key.value, str) and key.tag != "tag:yaml.org,2002:merge":
+                seen.add(key.value)
+        made: dict[Any, Any] = super().construct_mapping(node, deep=deep)
+        return made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +118,7 @@ def read_task(file: Path) -> TaskFile:
         extract=_extract(content.get("extract"), f"{file}: extract"),
         repeats=_count(content.get("repeats", 1), f"{file}: repeats"),
         choose_by=_choose_by(content, f"{file}: choose_by"),
-        digest=_digest(content, str(file)),
+        digest=_digest({key: value for key, value in content.items() if key != "description"}, str(file)),
         **texts,
     )
 

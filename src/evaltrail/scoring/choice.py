@@ -51,7 +51,7 @@ class MultipleChoice(Grader):
         if chances:
             taken: int | None = chances.index(max(chances))
         elif (text := sample.graded) is not None:
-            taken = _place_taken(text, choices, count)
+            taken = place_taken(text, sample.choices)
         else:
             return NO_OUTPUT
         return self._right if taken in wanted else self._wrong
@@ -70,8 +70,15 @@ def _letter_place(letter: str) -> int | None:
     return ord(letter.upper()) - ord("A") if len(letter) == 1 and letter.isascii() and letter.isalpha() else None
 
 
-def _place_taken(text: str, choices: Sequence[str], count: int) -> int | None:
-    """The option that a text takes, None when it takes none or several."""
+def place_taken(text: str, options: Sequence[str]) -> int | None:
+    """The position of the option that a text takes, None when it takes none or several.
+
+    Args:
+        text: what the model said.
+        options: their texts; empty = the letters A to Z.
+    """
+    choices = [bare(option) for option in options]
+    count = len(choices) or _LETTERS
     plain = bare(text)
     if plain and plain in choices:
         return choices.index(plain)

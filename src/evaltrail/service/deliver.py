@@ -61,7 +61,6 @@ def is_settled(folder: Path, options: DeliveryOptions, settings: Settings) -> bo
 def complete_options(options: DeliveryOptions, settings: Settings) -> DeliveryOptions:
     """The options with what the variables say where nothing was given."""
     names_experiment = bool(options.experiment or options.experiment_id)
-    layout = options.layout if options.layout != "per_bundle" or settings.layout != "nested" else "nested"
     return replace(
         options,
         tracking_uri=options.tracking_uri or settings.tracking_uri,
@@ -69,7 +68,7 @@ def complete_options(options: DeliveryOptions, settings: Settings) -> DeliveryOp
         experiment_id=options.experiment_id
         or ("" if names_experiment or settings.experiment else settings.experiment_id),
         run_id=options.run_id or settings.run_id,
-        layout=layout,
+        layout=options.layout or settings.layout or "per_bundle",
     )
 
 
