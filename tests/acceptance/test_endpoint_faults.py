@@ -109,7 +109,7 @@ def test_a_refusal_that_will_not_change_ends_the_run_at_once(evaltrail, endpoint
     done = evaltrail("run", task, "--model", "m", "--url", endpoint.url, "--json")
     assert (done.code, done.object["errors"][0]["code"]) == (1, f"http_{status}")
     assert step in one_error(done)
-    assert endpoint.stats()["total"] <= 8
+    assert endpoint.stats()["total"] <= 17, "the sixteen that a run begins with, and one more"
 
 
 def test_one_model_that_is_refused_does_not_stop_the_next(evaltrail, endpoint):

@@ -115,16 +115,51 @@ def test_an_endpoint_that_never_answered_is_given_up_soon():
 def test_an_endpoint_that_answered_is_waited_for():
     """An outage is over when anything is answered; only a whole minute of it ends the run."""
     reach = Reach(60)
-    reach.answered(1)
+    reach.answered(is_served=True)
     assert reach.missed(tries=1, began_at=2, now=10) == "wait"
     assert reach.missed(tries=9, began_at=2, now=69) == "wait"
-    reach.answered(69.5)
+    reach.answered(is_served=True)
     assert reach.missed(tries=10, began_at=70, now=71) == "wait"
     assert reach.missed(tries=10, began_at=70, now=132) == "gone"
 
 
-def test_misses_count_where_others_are_answered():
-    """A connection that fails while the endpoint answers other requests is this request's own failure."""
+def test_a_failure_counts_while_others_are_served():
+    """One request that fails among served ones is at fault itself, however long that goes on."""
     reach = Reach(60)
-    reach.answered(5)
-    assert reach.missed(tries=1, began_at=1, now=6) == "count"
+    for now in range(0, 1000, 10):
+        reach.answered(is_served=True)
+        assert reach.failed(is_first=True, now=now) == "count"
+
+
+def test_when_nobody_is_served_no_request_is_at_fault():
+    """After eight different requests failed in a row nobody's retries are used up; a minute of it ends the run."""
+    reach = Reach(60)
+    reach.answered(is_served=True)
+    assert [reach.failed(is_first=True, now=1) for _ in range(8)] == ["count"] * 7 + ["wait"]
+    assert reach.failed(is_first=False, now=30) == "wait"
+    reach.answered(is_served=False)
+    assert reach.failed(is_first=False, now=62) == "gone"
+
+
+def test_an_outage_ends_with_the_first_request_that_is_served():
+    """Whoever fails after that is at fault itself again."""
+    reach = Reach(60)
+    reach.answered(is_served=True)
+    for _ in range(9):
+        reach.failed(is_first=True, now=1)
+    reach.answered(is_served=True)
+    assert reach.failed(is_first=True, now=100) == "count"
+
+
+def test_an_endpoint_that_never_served_has_no_outage():
+    """Where nothing ever worked each sample says so itself, within its retries."""
+    reach = Reach(60)
+    reach.answered(is_served=False)
+    assert {reach.failed(is_first=True, now=now) for now in range(0, 200, 10)} == {"count"}
+
+
+def test_with_few_in_flight_few_failures_are_an_outage_but_never_one():
+    """One request in flight can be at fault itself; two in a row are not."""
+    reach = Reach(60, concurrency=1)
+    reach.answered(is_served=True)
+    assert [reach.failed(is_first=True, now=1), reach.failed(is_first=True, now=1)] == ["count", "wait"]

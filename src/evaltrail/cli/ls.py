@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from evaltrail.cli import values
 from evaltrail.cli.show import print_json, print_text, table
 from evaltrail.config.settings import load_settings
 from evaltrail.service.history import describe
@@ -15,7 +16,7 @@ EXAMPLE = "evaltrail ls runs --limit 5"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
     parser.add_argument("what", nargs="?", choices=("runs",), default="runs", help="what to list")
-    parser.add_argument("--limit", type=int, default=20, metavar="N", help="newest N (default 20)")
+    parser.add_argument("--limit", type=values.positive, default=20, metavar="N", help="newest N (default 20)")
 
 
 def execute(arguments: argparse.Namespace) -> int:

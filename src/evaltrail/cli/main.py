@@ -75,11 +75,13 @@ def _dispatch(words: list[str]) -> int:
             f"unknown command {name!r}", code="usage", hint=nearest(name, COMMANDS) or "`evaltrail --help` lists them"
         )
     chosen: Command | None = None
+    parser: argparse.ArgumentParser | None = None
     for command, line in COMMANDS.items():
         if command == name:
             chosen = cast("Command", importlib.import_module(f"evaltrail.cli.{command}"))
             parser = commands.add_parser(
                 command,
+                allow_abbrev=False,
                 help=line,
                 description=f"{line[0].upper()}{line[1:]}.",
                 epilog=f"example: {chosen.EXAMPLE}",
@@ -89,7 +91,11 @@ def _dispatch(words: list[str]) -> int:
             parser.add_argument("--json", action="store_true", help="print one JSON object on stdout")
         else:
             commands.add_parser(command, help=line)
-    arguments = top.parse_args(words)
+    arguments, strange = top.parse_known_args(words)
+    if strange and parser is not None:
+        flags = [flag for action in parser._actions for flag in action.option_strings]  # noqa: SLF001  argparse has no other way to ask
+        hint = nearest(strange[0].partition("=")[0], flags) or f"`evaltrail {name} --help` shows the flags"
+        raise InputError(f"unknown argument {strange[0]!r}", code="usage", hint=hint)
     return 0 if chosen is None else chosen.execute(arguments)
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from evaltrail.cli.pairs import read_pairs
+from evaltrail.cli import values
 from evaltrail.cli.show import (
     ProgressLine,
     print_error,
@@ -33,19 +33,23 @@ EXAMPLE = "evaltrail run capitals.yaml --model my-model --url http://localhost:8
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
     parser.add_argument("task", nargs="+", metavar="TASK", help="task file (.yaml)")
-    parser.add_argument("--model", action="append", required=True, metavar="ID", help="model name; may be repeated")
+    parser.add_argument(
+        "--model", action="append", required=True, type=values.text, metavar="ID", help="model name; may be repeated"
+    )
     parser.add_argument("--url", default="", help="OpenAI-compatible base URL; default OPENAI_BASE_URL")
     parser.add_argument("--api-key-env", default="", metavar="NAME", help="variable that holds the key")
     parser.add_argument("--header", action="append", default=[], metavar="K=V", help="extra request header")
     _add_choice_of_samples(parser)
     _add_limits(parser)
     _add_delivery(parser)
-    parser.add_argument("--show", type=int, metavar="N", help="print the first N prompts and the cost; ask nothing")
+    parser.add_argument(
+        "--show", type=values.count, metavar="N", help="print the first N prompts and the cost; ask nothing"
+    )
     parser.add_argument("--dry-run", action="store_true", help="print what would land in MLflow; ask nothing")
     parser.add_argument("--fresh", action="store_true", help="start over, even where a run was cut short")
     parser.add_argument("--reuse-answers", action="store_true", help="let stored answers serve this evaluation")
     parser.add_argument(
-        "--allow-unscored", type=_share, default=0.0, metavar="SHARE", help="unscored samples accepted, 0 to 1"
+        "--allow-unscored", type=values.share, default=0.0, metavar="SHARE", help="unscored samples accepted, 0 to 1"
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="show the bundle here too")
 
@@ -118,7 +122,7 @@ def _order(arguments: argparse.Namespace, model: str, default_url: str) -> Order
 
 
 def _request(arguments: argparse.Namespace, model: str, default_url: str) -> EvaluationRequest:
-    headers = {name: str(value) for name, value in read_pairs(arguments.header, "--header").items()}
+    headers = {name: str(value) for name, value in values.read_pairs(arguments.header, "--header").items()}
     target = ModelTarget(id=model, url=arguments.url, api_key_env=arguments.api_key_env, headers=headers)
     if target.is_baseline:
         target = replace(target, url="")
@@ -142,13 +146,13 @@ def _request(arguments: argparse.Namespace, model: str, default_url: str) -> Eva
         sample_ids=tuple(part.strip() for part in arguments.samples.split(",") if part.strip()),
         seed=arguments.seed,
         repeats=arguments.repeats,
-        params=read_pairs(arguments.param, "--param"),
+        params=values.read_pairs(arguments.param, "--param"),
         reuse_answers=arguments.reuse_answers,
     )
 
 
 def _delivery(arguments: argparse.Namespace) -> DeliveryOptions:
-    tags = {name: str(value) for name, value in read_pairs(arguments.tag, "--tag").items()}
+    tags = {name: str(value) for name, value in values.read_pairs(arguments.tag, "--tag").items()}
     return DeliveryOptions(
         tracking_uri=arguments.tracking_uri,
         experiment=arguments.experiment,
@@ -159,20 +163,24 @@ def _delivery(arguments: argparse.Namespace) -> DeliveryOptions:
 
 
 def _add_choice_of_samples(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--limit", type=_limit, metavar="N", help="first N records, or a share such as 0.1")
+    parser.add_argument("--limit", type=values.limit, metavar="N", help="first N records, or a share such as 0.1")
     parser.add_argument("--samples", default="", metavar="IDS", help="only these ids, with commas")
-    parser.add_argument("--seed", type=int, help="sent with every request, and for the random baseline")
-    parser.add_argument("--repeats", type=_positive, metavar="N", help="ask each sample N times: pass@k, maj@k")
+    parser.add_argument("--seed", type=values.whole, help="sent with every request, and for the random baseline")
+    parser.add_argument("--repeats", type=values.positive, metavar="N", help="ask each sample N times: pass@k, maj@k")
     parser.add_argument("--param", action="append", default=[], metavar="K=V", help="parameter, logged with the run")
 
 
 def _add_limits(parser: argparse.ArgumentParser) -> None:
     usual = RequestLimits()
-    parser.add_argument("--concurrency", type=_positive, default=usual.concurrency, metavar="N", help="in flight")
-    parser.add_argument("--rpm", type=_positive, metavar="N", help="requests a minute at most")
-    parser.add_argument("--tpm", type=_positive, metavar="N", help="tokens a minute at most")
-    parser.add_argument("--timeout", type=_seconds, default=usual.timeout_s, metavar="S", help="seconds an attempt")
-    parser.add_argument("--max-retries", type=_count, default=usual.max_retries, metavar="N", help="further attempts")
+    parser.add_argument("--concurrency", type=values.positive, default=usual.concurrency, metavar="N", help="in flight")
+    parser.add_argument("--rpm", type=values.positive, metavar="N", help="requests a minute at most")
+    parser.add_argument("--tpm", type=values.positive, metavar="N", help="tokens a minute at most")
+    parser.add_argument(
+        "--timeout", type=values.seconds, default=usual.timeout_s, metavar="S", help="seconds an attempt"
+    )
+    parser.add_argument(
+        "--max-retries", type=values.count, default=usual.max_retries, metavar="N", help="further attempts"
+    )
 
 
 def _add_delivery(parser: argparse.ArgumentParser) -> None:
@@ -182,34 +190,3 @@ def _add_delivery(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--layout", choices=("per_bundle", "nested"), default="", help="one run, or one more a task")
     parser.add_argument("--tracking-uri", default="", metavar="URI", help="MLflow; default MLFLOW_TRACKING_URI")
     parser.add_argument("--no-deliver", action="store_true", help="write the bundle only")
-
-
-def _limit(text: str) -> int | float:
-    value = float(text) if "." in text else int(text)
-    if value <= 0 or (isinstance(value, float) and value > 1):
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a number of records nor a share below 1")
-    return value
-
-
-def _positive(text: str) -> int:
-    if int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not 1 or more")
-    return int(text)
-
-
-def _count(text: str) -> int:
-    if int(text) < 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is below 0")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    if not 0 < float(text) < 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time in seconds")
-    return float(text)
-
-
-def _share(text: str) -> float:
-    if not 0 <= float(text) <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no share from 0 to 1")
-    return float(text)

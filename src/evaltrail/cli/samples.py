@@ -11,6 +11,7 @@ import msgspec
 
 from evaltrail.bundle.folders import storage_error
 from evaltrail.bundle.read import read_bundle
+from evaltrail.cli import values
 from evaltrail.cli.show import print_json, print_notice, print_text
 from evaltrail.config.settings import load_settings
 from evaltrail.core.errors import InputError
@@ -30,7 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--unscored", action="store_true", help="only those without a score")
     parser.add_argument("--metric", metavar="M", help="only this metric decides and is shown")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write a table instead")
-    parser.add_argument("--limit", type=int, default=None, metavar="N", help="first N (default 20 in the terminal)")
+    parser.add_argument(
+        "--limit", type=values.positive, default=None, metavar="N", help="first N (default 20 in the terminal)"
+    )
 
 
 def execute(arguments: argparse.Namespace) -> int:

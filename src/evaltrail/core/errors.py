@@ -19,18 +19,19 @@ class EvaltrailError(Exception):
     Args:
         message: one sentence: what is wrong.
         code: a stable word for programs, such as ``unknown_key``.
-        hint: one sentence: what to do next; may be empty.
+        hint: what to do next; empty = the class's own word on it.
         where: file, line and field, or URL; may be empty.
     """
 
     exit_code = 1
     default_code = "error"
+    default_hint = ""
 
     def __init__(self, message: str, *, code: str = "", hint: str = "", where: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.code = code or self.default_code
-        self.hint = hint
+        self.hint = hint or self.default_hint
         self.where = where
         self.evaluation_id = ""
         """The evaluation that was stopped, where there was one."""
@@ -47,6 +48,7 @@ class InputError(EvaltrailError):
 
     exit_code = 2
     default_code = "bad_input"
+    default_hint = "correct it, then run again"
 
 
 class BusyError(InputError):
@@ -78,6 +80,7 @@ class DestinationError(EvaltrailError):
     """The destination answered and refused what was sent."""
 
     default_code = "destination_refused"
+    default_hint = "mend that, then `evaltrail sync` sends what waits"
 
 
 class DestinationUnreachableError(DestinationError):

@@ -48,7 +48,7 @@ class Endpoint:
         limits: how hard it may be pressed.
         api_key: the key itself; empty = none.
         seed: of the back-off's jitter.
-        outage_s: how long an endpoint that had answered may be unreachable.
+        outage_s: how long an endpoint that had served may serve nobody.
 
     Raises:
         InputError: the URL, a header, a proxy or a generation setting cannot be used.
@@ -78,7 +78,8 @@ class Endpoint:
         self._head = self._head_of(self._address.route)
         self._digest_start = f"{self._address.route}\n{self._address.shown}\n".encode()
         self._random = Random(seed)  # noqa: S311 - jitter, not a secret
-        self._reach = Reach(outage_s)
+        self._outage_s = outage_s
+        self._reach = Reach(outage_s, limits.concurrency)
         self._sweeper: asyncio.TimerHandle | None = None
 
     async def __aenter__(self) -> Self:
@@ -171,7 +172,7 @@ class Endpoint:
         try:
             reply = await self._transport.exchange(request, self._limits.timeout_s)
             if reply.status:
-                self._reach.answered(monotonic())
+                self._reach.answered(is_served=reply.status == 200)
                 outcome = "limited" if reply.status == 429 else "served"
                 if reply.status == 200:
                     course.answer = read(reply, course.tries - course.misses)
@@ -208,9 +209,18 @@ class Endpoint:
             wait_s = max(wait_s, min(1.0, 0.1 * course.pauses))
             course.waited_s += wait_s
             return wait_s if course.waited_s <= WAIT_BUDGET_S else self._failed("rate_limited", note, course)
-        if verdict == "again" and self._has_retry(course):
-            return self._again(course)
-        return self._failed(reply.error or f"http_{reply.status}", note, course)
+        error = reply.error or f"http_{reply.status}"
+        if verdict == "again":
+            outlook = self._reach.failed(is_first=course.failures == 0, now=monotonic())
+            if outlook == "gone":
+                raise self._gone(f"nothing but {error} for {self._outage_s:.0f} s")
+            if outlook == "wait":
+                course.failures = max(1, course.failures)
+                course.setbacks += 1
+                return min(_MISS_WAIT_S, 0.2 + backoff_s(course.setbacks, self._random.random()))
+            if self._has_retry(course):
+                return self._again(course)
+        return self._failed(error, note, course)
 
     def _has_retry(self, course: _Course) -> bool:
         return course.failures < self._limits.max_retries
@@ -219,7 +229,7 @@ class Endpoint:
         course.failures += 1
         return backoff_s(course.failures, self._random.random())
 
-    def _unreachable(self, reply: Reply, course: _Course) -> Answer | float:
+    def _unreachable(self, reply: Reply, course: _Course) -> float:
         course.misses += 1
         detail = one_line(reply.detail, self._secrets)
         now = monotonic()
@@ -228,13 +238,12 @@ class Endpoint:
             message, hint = f"the endpoint cannot be reached: {detail}", "check --url, and that the server runs"
             raise self._limiter.end(EndpointError(message, code="unreachable", hint=hint, where=self._where))
         if outlook == "gone":
-            message, hint = f"the endpoint is gone: {detail}", "what is done is kept; the same command continues"
-            raise self._limiter.end(EndpointError(message, code="endpoint_gone", hint=hint, where=self._where))
-        if outlook == "count":
-            if not self._has_retry(course):
-                return self._failed("unreachable", ErrorNote(message=detail), course)
-            course.failures += 1
+            raise self._gone(detail)
         return min(_MISS_WAIT_S, 0.2 + backoff_s(course.misses, self._random.random()))
+
+    def _gone(self, detail: str) -> EndpointError:
+        message, hint = f"the endpoint is gone: {detail}", "what is done is kept; the same command continues"
+        return self._limiter.end(EndpointError(message, code="endpoint_gone", hint=hint, where=self._where))
 
     def _refused(self, reply: Reply, note: ErrorNote) -> EndpointError:
         said = one_line(note.message, self._secrets)
@@ -292,6 +301,8 @@ class _Course:
     """Tries that found no connection."""
     failures: int = 0
     """Tries that count against the retries."""
+    setbacks: int = 0
+    """Tries that failed while nobody was served."""
     pauses: int = 0
     waited_s: float = 0.0
     """Spent because the endpoint said so."""

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import yaml
 
 from evaltrail.core.errors import InputError
-from evaltrail.core.ids import digest, nearest
+from evaltrail.core.ids import digest, nearest, slug
 from evaltrail.core.values import Json
 
 NAME = re.compile(r"[A-Za-z0-9_.-]+")
@@ -101,13 +101,16 @@ def read_task(file: Path) -> TaskFile:
         if key not in content:
             raise InputError(f"the task has no {key!r}", code="missing_key", where=str(file), hint=f"add {key}: ...")
     if ("prompt" in content) == ("messages" in content):
-        raise InputError("a task has either 'prompt' or 'messages'", code="missing_key", where=str(file))
+        raise InputError(
+            "a task has either 'prompt' or 'messages'", code="missing_key", where=str(file), hint="keep one"
+        )
     texts = {key: _text(content[key], f"{file}: {key}") for key in _TEXTS if key in content}
     if not NAME.fullmatch(texts["name"]):
         raise InputError(
             f"the name {texts['name']!r} has other characters than letters, digits and _ . -",
             code="bad_value",
             where=f"{file}: name",
+            hint=f"call it {slug(texts['name'])!r}",
         )
     return TaskFile(
         file=file,
@@ -134,9 +137,16 @@ def _load(file: Path) -> dict[str, Any]:
         mark = getattr(error, "problem_mark", None)
         place = f"{file}:{mark.line + 1}" if mark else str(file)
         problem = getattr(error, "problem", None) or error
-        raise InputError(f"the file is no YAML: {problem}", code="broken_yaml", where=place) from error
+        raise InputError(
+            f"the file is no YAML: {problem}", code="broken_yaml", where=place, hint="mend the line, then run again"
+        ) from error
     if not isinstance(content, dict):
-        raise InputError("the file holds no mapping of keys to values", code="broken_yaml", where=str(file))
+        raise InputError(
+            "the file holds no mapping of keys to values",
+            code="broken_yaml",
+            where=str(file),
+            hint=f"a task needs {', '.join(_REQUIRED)} and a prompt",
+        )
     return content
 
 

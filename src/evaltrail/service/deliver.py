@@ -10,10 +10,11 @@ from evaltrail.bundle.read import read_bundle
 from evaltrail.config.settings import Settings
 from evaltrail.core.delivery import DeliveryOptions, Receipt
 from evaltrail.core.errors import EvaltrailError
+from evaltrail.core.result import ResultBundle
 from evaltrail.core.version import VERSION
 from evaltrail.destinations.mlflow.destination import MlflowDestination
 from evaltrail.destinations.mlflow.outbox import Outbox
-from evaltrail.destinations.mlflow.tracking_uri import resolve_tracking_uri
+from evaltrail.destinations.mlflow.tracking_uri import check_tracking_uri, resolve_tracking_uri
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,17 @@ def deliver_folder(
         read_bundle(folder), complete_options(options, settings), fresh=fresh, progress=progress
     )
     return Landed(receipts=receipts)
+
+
+def check_delivery(bundle: ResultBundle, options: DeliveryOptions, settings: Settings) -> None:
+    """Find what cannot be delivered before anything is asked.
+
+    Raises:
+        InputError: the tracking URI, the experiment's name or a tag cannot be used.
+    """
+    whole = complete_options(options, settings)
+    check_tracking_uri(resolve_tracking_uri(whole.tracking_uri, settings.environ))
+    open_destination(settings).plan(bundle, whole)
 
 
 def is_settled(folder: Path, options: DeliveryOptions, settings: Settings) -> bool:

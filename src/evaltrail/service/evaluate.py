@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from evaltrail.bundle.answers import StoredAnswers, journals_below
@@ -20,14 +21,15 @@ from evaltrail.config.settings import Settings
 from evaltrail.core.answer import Answer
 from evaltrail.core.errors import DestinationError, EvaltrailError, InputError, InterruptError
 from evaltrail.core.ids import digest, nearest
+from evaltrail.core.ports import Model
 from evaltrail.core.progress import ProgressSink
-from evaltrail.core.result import ResultBundle
+from evaltrail.core.result import Origin, ResultBundle, TaskResult
 from evaltrail.core.version import VERSION
 from evaltrail.models.target import open_model
 from evaltrail.providers.native import NativeTask
 from evaltrail.providers.runner import run_task
 from evaltrail.providers.tasks import read_task
-from evaltrail.service.deliver import Landed, deliver_folder, is_settled
+from evaltrail.service.deliver import Landed, check_delivery, deliver_folder, is_settled
 from evaltrail.service.order import Order, Result
 from evaltrail.service.record import recorded
 from evaltrail.service.report import count_line
@@ -62,6 +64,23 @@ def prepare_tasks(order: Order, settings: Settings) -> tuple[NativeTask, ...]:
     return tasks
 
 
+def unasked(order: Order, tasks: Sequence[NativeTask]) -> ResultBundle:
+    """What the order's bundle would say if nothing had been asked yet."""
+    now = datetime.now(UTC)
+    results = (
+        TaskResult(name=task.name, provider=task.provider, config=task.config(), dataset=task.dataset) for task in tasks
+    )
+    return ResultBundle(
+        id="not-asked-yet",
+        origin=Origin(producer="evaltrail", version=VERSION),
+        model=order.request.target.id,
+        tasks=tuple(results),
+        params=dict(order.request.params),
+        started_at=now,
+        ended_at=now,
+    )
+
+
 def evaluate(order: Order, settings: Settings, watch: Watch = Watch()) -> Result:
     """The result of an order: asked, scored, on disk, delivered.
 
@@ -75,8 +94,12 @@ def evaluate(order: Order, settings: Settings, watch: Watch = Watch()) -> Result
     """
     tasks = prepare_tasks(order, settings)
     key = find_key(order.request.target, settings.openai_base_url, settings.environ)
+    for task in tasks:
+        _open_model(task, order, key)
     if order.out is not None:
         check_out(order.out)
+    if order.delivery is not None:
+        check_delivery(unasked(order, tasks), order.delivery, settings)
     total = sum(task.total for task in tasks)
     with claim_work(settings.home, _resume_key(order, tasks), total) as found:
         work = found.restart(total) if order.fresh or _is_finished(found, order, settings) else found
@@ -172,14 +195,7 @@ class _Run:
             with Journal(self._work.journal(number), task.repeats) as journal:
                 is_whole = not journal.done
                 started = time.monotonic()
-                async with open_model(
-                    request.target,
-                    generation=task.generation,
-                    limits=request.limits,
-                    api_key=self._key,
-                    references=tuple(task.references.elements()),
-                    seed=request.seed or 0,
-                ) as model:
+                async with _open_model(task, self._order, self._key) as model:
                     await run_task(
                         task,
                         model,
@@ -214,6 +230,17 @@ class _Run:
         except DestinationError as error:
             self.log.write(f"not delivered: {error}")
             return Landed(errors=(error,))
+
+
+def _open_model(task: NativeTask, order: Order, key: str) -> Model:
+    return open_model(
+        order.request.target,
+        generation=task.generation,
+        limits=order.request.limits,
+        api_key=key,
+        references=tuple(task.references.elements()),
+        seed=order.request.seed or 0,
+    )
 
 
 def _resume_key(order: Order, tasks: Sequence[NativeTask]) -> str:
@@ -252,7 +279,7 @@ def _task_file(name: str) -> Path:
     file = Path(name)
     if file.suffix.lower() in {".yaml", ".yml"} or file.is_file():
         if not file.is_file():
-            beside = [path.name for path in file.parent.glob("*.y*ml")] if file.parent.is_dir() else []
+            beside = [path.name for path in file.parent.glob("*.y*ml") if path.is_file()]
             hint = nearest(file.name, beside) or f"task files here: {', '.join(sorted(beside)) or 'none'}"
             raise InputError("the task file is not there", code="missing_task", where=name, hint=hint)
         return file

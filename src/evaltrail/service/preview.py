@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
 import msgspec
 
 from evaltrail.config.settings import Settings
-from evaltrail.core.answer import Prompt
-from evaltrail.core.result import Counts, Origin, ResultBundle, TaskResult
-from evaltrail.core.version import VERSION
-from evaltrail.providers.native import NativeTask
+from evaltrail.core.errors import InputError
+from evaltrail.providers.native import Item, NativeTask
 from evaltrail.service.deliver import complete_options, open_destination
-from evaltrail.service.evaluate import prepare_tasks
+from evaltrail.service.evaluate import prepare_tasks, unasked
 from evaltrail.service.order import Order
 
 _CHARACTERS_A_TOKEN = 4
@@ -41,18 +37,18 @@ def preview(order: Order, settings: Settings, *, prompts: int, with_plan: bool) 
     lines: list[str] = []
     shown: list[dict[str, Any]] = []
     for task in tasks:
-        first = [task.prompt(item) for item in islice(task.items(), prompts)]
+        first = [_prompt_text(task, item) for item in islice(task.items(), prompts)]
         cost = _cost(task)
-        lines += [f"--- {task.name}, prompt {number}\n{_text(prompt)}" for number, prompt in enumerate(first, 1)]
+        lines += [f"--- {task.name}, prompt {number}\n{text}" for number, text in enumerate(first, 1)]
         lines.append(
             f"{task.name}: {cost['requests']:,} requests, about {cost['prompt_tokens']:,} prompt tokens"
             f" (characters / {_CHARACTERS_A_TOKEN})"
             + (f", at most {cost['completion_tokens']:,} answer tokens" if cost["completion_tokens"] else "")
         )
-        shown.append({"task": task.name, "prompts": [_text(prompt) for prompt in first], **cost})
+        shown.append({"task": task.name, "prompts": first, **cost})
     data: dict[str, Any] = {"model": order.request.target.id, "tasks": shown}
     if with_plan and order.delivery is not None:
-        plans = open_destination(settings).plan(_unasked(order, tasks), complete_options(order.delivery, settings))
+        plans = open_destination(settings).plan(unasked(order, tasks), complete_options(order.delivery, settings))
         data["plan"] = [msgspec.to_builtins(plan) for plan in plans]
         lines += [
             f"--- the run that would land\n{msgspec.json.format(plan.to_json(), indent=1).decode()}" for plan in plans
@@ -61,7 +57,7 @@ def preview(order: Order, settings: Settings, *, prompts: int, with_plan: bool) 
 
 
 def _cost(task: NativeTask) -> dict[str, int]:
-    characters = sum(len(_text(task.prompt(item))) for item in task.items())
+    characters = sum(len(_prompt_text(task, item)) for item in task.items())
     longest = task.generation.get("max_tokens", task.generation.get("max_completion_tokens"))
     return {
         "requests": task.total,
@@ -70,25 +66,12 @@ def _cost(task: NativeTask) -> dict[str, int]:
     }
 
 
-def _text(prompt: Prompt) -> str:
+def _prompt_text(task: NativeTask, item: Item) -> str:
+    """The prompt as one text, or why this sample cannot be asked."""
+    try:
+        prompt = task.prompt(item)
+    except InputError as error:
+        return f"cannot be asked: {error}"
     if prompt.messages:
         return "\n".join(f"[{turn['role']}] {turn['content']}" for turn in prompt.messages)
     return prompt.text
-
-
-def _unasked(order: Order, tasks: Sequence[NativeTask]) -> ResultBundle:
-    now = datetime.now(UTC)
-    return ResultBundle(
-        id="not-asked-yet",
-        origin=Origin(producer="evaltrail", version=VERSION),
-        model=order.request.target.id,
-        tasks=tuple(
-            TaskResult(
-                name=task.name, provider=task.provider, config=task.config(), dataset=task.dataset, counts=Counts()
-            )
-            for task in tasks
-        ),
-        params=dict(order.request.params),
-        started_at=now,
-        ended_at=now,
-    )

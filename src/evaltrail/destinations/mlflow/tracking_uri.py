@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.metadata import entry_points
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -10,6 +11,10 @@ from evaltrail.core.errors import InputError
 
 DEFAULT_STORE = "mlflow.db"
 _SQLITE = "sqlite:///"
+_SCHEMES = frozenset(
+    {"http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks", "databricks-uc", "uc", "arn"}
+)
+_STORE_PLUGINS = "mlflow.tracking_store"
 
 
 def resolve_tracking_uri(given: str, environ: Mapping[str, str]) -> str:
@@ -39,6 +44,27 @@ def _checked(uri: str) -> str:
         code="bad_tracking_uri",
         hint="write http://HOST:PORT",
         where=uri.rpartition("@")[2],
+    )
+
+
+def check_tracking_uri(uri: str) -> None:
+    """Return when MLflow knows the kind of a resolved tracking URI.
+
+    Raises:
+        InputError: it is a folder, which MLflow no longer writes to, or of a kind that nobody knows.
+    """
+    scheme = uri.partition(":")[0].partition("+")[0] if ":" in uri else uri
+    if scheme in _SCHEMES or any(point.name == scheme for point in entry_points(group=_STORE_PLUGINS)):
+        return
+    if scheme == "file" or ":" not in uri:
+        raise InputError(
+            "MLflow keeps no runs in folders any more", code="bad_tracking_uri", hint="write sqlite:///FILE", where=uri
+        )
+    raise InputError(
+        f"MLflow knows no tracking URI that begins with {scheme!r}",
+        code="bad_tracking_uri",
+        hint="write http://HOST:PORT or sqlite:///FILE",
+        where=public_uri(uri),
     )
 
 

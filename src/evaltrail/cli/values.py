@@ -1,0 +1,90 @@
+"""What the words of flags mean: numbers, shares, seconds, K=V pairs."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable, Sequence
+
+from evaltrail.core.errors import InputError
+from evaltrail.core.values import Scalar
+
+
+def limit(text: str) -> int | float:
+    """A number of records, or a share of them below 1."""
+    value = _number(text, float if "." in text else int, "a number of records, or a share such as 0.1")
+    if not value > 0 or (isinstance(value, float) and value > 1):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number of records nor a share up to 1.0")
+    return value
+
+
+def positive(text: str) -> int:
+    """A whole number from 1 on."""
+    return _at_least(text, 1)
+
+
+def count(text: str) -> int:
+    """A whole number from 0 on."""
+    return _at_least(text, 0)
+
+
+def whole(text: str) -> int:
+    """Any whole number."""
+    return int(_number(text, int, "a whole number"))
+
+
+def seconds(text: str) -> float:
+    """A time above 0, in seconds."""
+    value = _number(text, float, "a time in seconds")
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time in seconds")
+    return value
+
+
+def share(text: str) -> float:
+    """A share from 0 to 1."""
+    value = _number(text, float, "a share from 0 to 1")
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share from 0 to 1")
+    return value
+
+
+def text(given: str) -> str:
+    """A text that is not blank."""
+    if not given.strip():
+        raise argparse.ArgumentTypeError("a name is wanted, not a blank")
+    return given
+
+
+def read_pairs(words: Sequence[str], flag: str) -> dict[str, Scalar]:
+    """The pairs of a repeated K=V flag; values stay text.
+
+    Raises:
+        InputError: a word is no pair, or a key stands twice.
+    """
+    pairs: dict[str, Scalar] = {}
+    for word in words:
+        key, sign, value = word.partition("=")
+        if not sign or not key:
+            raise InputError(f"{flag} {word!r} is no K=V", code="usage", hint=f"write {flag} name=value")
+        if key in pairs:
+            raise InputError(f"{flag} {key!r} is given twice", code="usage", hint="keep one of them")
+        pairs[key] = value
+    return pairs
+
+
+def _at_least(text: str, least: int) -> int:
+    value = int(_number(text, int, "a whole number"))
+    if value < least:
+        raise argparse.ArgumentTypeError(f"{text!r} is not {least} or more")
+    return value
+
+
+def _number(text: str, read: Callable[[str], float], wanted: str) -> float:
+    try:
+        value = read(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not {wanted}") from error
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not {wanted}")
+    return value
