@@ -68,10 +68,11 @@ def test_nearest_names_only_what_is_close():
 
 
 def test_an_error_says_where_what_and_the_next_step_on_one_line():
-    """The text of an error is one line: where, what, next step; parts that are empty leave no trace."""
+    """The text of an error is one line: where, what, next step; a user's mistake always has one."""
     whole = errors.InputError("it is wrong", where="t.yaml: name", hint="mend it")
     assert str(whole) == "t.yaml: name: it is wrong (mend it)"
-    assert str(errors.InputError("it is wrong")) == "it is wrong"
+    assert str(errors.InputError("it is wrong")) == "it is wrong (correct it, then run again)"
+    assert str(errors.StorageError("it is wrong")) == "it is wrong"
 
 
 @pytest.mark.parametrize(

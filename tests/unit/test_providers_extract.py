@@ -11,10 +11,10 @@ from evaltrail.providers.extract import make_extractor
 from evaltrail.providers.tasks import Extract
 
 
-def extract(output: str, **how) -> str | None:
+def extract(output: str, choices: tuple[str, ...] = (), **how) -> str | None:
     found = make_extractor(Extract(**how), "t.yaml: extract")
     assert found is not None
-    return found(output)
+    return found(output, choices)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +53,12 @@ def test_a_pattern_that_is_none_is_told():
 def test_a_choice_is_a_letter_on_its_own(output, letter):
     """A capital letter that stands alone is the choice."""
     assert extract(output, kind="choice") == letter
+
+
+@pytest.mark.parametrize(("output", "letter"), [("I think blue", "B"), ("A good guess is red.", "A"), ("green", None)])
+def test_a_choice_may_be_an_options_text(output, letter):
+    """The options are read by the rule of multiple_choice: English words are no letters."""
+    assert extract(output, ("red", "blue"), kind="choice") == letter
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from evaltrail.bundle.folders import storage_error
 from evaltrail.core.errors import InputError
 from evaltrail.core.sample import Sample, Score
 
-_BATCH = 4096
+_BATCH = 1024
 _TEXTS = ("task", "id", "input", "messages", "output", "extracted", "reasoning", "finish_reason")
 _MORE_TEXTS = ("error", "detail", "group", "request", "attributes", "scores", "choice_logprobs")
 _JSON = ("messages", "attributes", "scores", "choice_logprobs")

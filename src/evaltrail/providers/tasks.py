@@ -24,12 +24,13 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
+                continue
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key {key.value!r} stands twice", key.start_mark
                 )
-            if isinstance(key.value, str) and key.tag != "tag:yaml.org,2002:merge":
-                seen.add(key.value)
+            seen.add(key.value)
         made: dict[Any, Any] = super().construct_mapping(node, deep=deep)
         return made
 
