@@ -48,8 +48,8 @@ class UnreliableProxy:
 
 
 @contextmanager
-def unreliable(url: str, judge: Callable[[str, str, int], Deed]) -> Iterator[UnreliableProxy]:
-    """A running proxy before the server."""
+def unreliable(url: str, judge: Callable[[str, str, int], Deed], *, host: str = "") -> Iterator[UnreliableProxy]:
+    """A running proxy before the server; ``host`` is the Host header it passes on, instead of the server's own."""
     proxy = UnreliableProxy(url, judge)
 
     class Handler(BaseHTTPRequestHandler):
@@ -61,6 +61,7 @@ def unreliable(url: str, judge: Callable[[str, str, int], Deed]) -> Iterator[Unr
             status, answer = 503, b"busy"
             if deed != "refuse":
                 headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
+                headers |= {"Host": host} if host else {}
                 status, answer = proxy.pass_on(self.command, self.path, body, headers)
             if deed == "lose":
                 self.close_connection = True

@@ -124,11 +124,10 @@ def test_ui_of_a_server_says_where_it_is(evaltrail, mlflow_url):
     assert evaltrail("ui", "--json").object["url"] == mlflow_url
 
 
-@pytest.mark.slow
 def test_ui_on_a_port_that_is_taken_says_so(demo, mlflow_url):
-    """Somebody else's pages are not ours: exit 1 with another port as the next step."""
+    """Somebody else's pages are not ours: exit 2 with another port as the next step."""
     done = demo.evaltrail("ui", "--port", mlflow_url.rpartition(":")[2], timeout=60)
-    assert done.code == 1
+    assert done.code == 2
     assert "--port" in one_error(done)
 
 

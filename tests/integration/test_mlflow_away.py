@@ -189,18 +189,15 @@ def test_who_answers_but_is_not_willing_is_a_refusal_with_a_next_step(make, stat
     assert "\n" not in str(refusal.value)
 
 
-def test_the_real_server_refuses_a_foreign_host_and_we_say_what_to_start_it_with(monkeypatch):
-    """MLflow 3.17 answers 403 to any name but its own; the error names `--allowed-hosts` with that very name."""
-    url = f"http://mlflow.example:{shared_server().port}"
-    real = socket.getaddrinfo
-
-    def resolve(host, *args, **kwargs):
-        return real("127.0.0.1" if host == "mlflow.example" else host, *args, **kwargs)
-
-    monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    with closing(RestGateway(url, environ={}, patience=SHORT)) as gateway, pytest.raises(DestinationError) as refusal:
+def test_the_real_server_refuses_a_foreign_host_and_we_say_what_to_start_it_with():
+    """MLflow 3.17 answers 403 to any name but its own; the error names `--allowed-hosts` with the name we used."""
+    with (
+        unreliable(shared_server().url, lambda *_: "forward", host="mlflow.example:5000") as proxy,
+        closing(RestGateway(proxy.url, environ={}, patience=SHORT)) as gateway,
+        pytest.raises(DestinationError) as refusal,
+    ):
         gateway.experiment("x")
-    assert f"--allowed-hosts mlflow.example:{shared_server().port}" in refusal.value.hint
+    assert f"--allowed-hosts {proxy.url.removeprefix('http://')}" in refusal.value.hint
 
 
 @pytest.mark.parametrize(
