@@ -92,6 +92,19 @@ class Installed:
         )
         return Finished(code=done.returncode, out=done.stdout, err=done.stderr)
 
+    def python(self, program: str, *words: str) -> Finished:
+        """Run a Python program in the same place and environment."""
+        done = subprocess.run(
+            [sys.executable, "-c", program, *words],
+            cwd=self.cwd,
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
+        )
+        return Finished(code=done.returncode, out=done.stdout, err=done.stderr)
+
     def start(self, *words: object) -> subprocess.Popen[str]:
         """Start the command; the caller ends it, or ``end_all`` does."""
         process = subprocess.Popen(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 from sums import write_sums
 
@@ -33,17 +31,9 @@ print(json.dumps({"parent": parent.info.run_id, "child": result.receipts[0].run_
 
 
 def _script(evaltrail, program, *words):
-    done = subprocess.run(
-        [sys.executable, "-c", program, *words],
-        cwd=evaltrail.cwd,
-        env=evaltrail.environ,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    done = evaltrail.python(program, *words)
+    assert done.code == 0, done.err
+    return json.loads(done.out.splitlines()[-1])
 
 
 def test_run_gives_metrics_samples_and_receipts_without_importing_mlflow(evaltrail, endpoint, tracking, experiment):

@@ -168,10 +168,9 @@ def test_connections_are_kept(mock):
 def test_a_digest_is_the_request(mock):
     """Same model, settings and prompt: same digest; anything else: another one."""
 
-    def digest(prompt, generation, **changes):
-        return open_model(target(mock.url, **changes), generation=generation, limits=RequestLimits()).request_digest(
-            prompt
-        )
+    def digest(prompt, generation, query="", **changes):
+        asked = target(mock.url + query, **changes)
+        return open_model(asked, generation=generation, limits=RequestLimits()).request_digest(prompt)
 
     base = digest(question(1), {"temperature": 0})
     assert len(base) == 32
@@ -180,5 +179,7 @@ def test_a_digest_is_the_request(mock):
         digest(question(2), {"temperature": 0}),
         digest(question(1), {}),
         digest(question(1), {"temperature": 0}, id="x"),
+        digest(question(1), {"temperature": 0}, query="?deployment=a"),
+        digest(question(1), {"temperature": 0}, query="?deployment=b"),
     }
-    assert len({base, *others}) == 4
+    assert len({base, *others}) == 6

@@ -115,10 +115,36 @@ def test_the_mix_of_faults_leaves_a_reason_for_each_lost_answer():
         assert {number: answer.text for number, answer in again.items()} == {n: right(n) for n in range(400)}
 
 
-def test_a_wait_beyond_all_patience_is_given_up_at_once():
-    """An endpoint that says "come back in an hour" gets its reason noted; nobody waits for it."""
+@pytest.mark.parametrize(("questions", "concurrency"), [(40, 8), (5, 8), (2, 1), (500, 64)])
+def test_an_endpoint_that_lets_nobody_in_for_long_ends_the_run(questions, concurrency):
+    """ "Come back in an hour" to one after the other: nobody waits, no sample is given up, and the way on is told."""
     with MockEndpoint(p429=1, retry_after="3600") as mock:
         began = monotonic()
-        answers = ask_many(mock.url, range(40), RequestLimits(concurrency=8))
-        assert {answer.error for answer in answers.values()} == {"rate_limited"}
+        with pytest.raises(ExceptionGroup) as caught:
+            ask_many(mock.url, range(questions), RequestLimits(concurrency=concurrency))
+        (error, *_) = caught.value.exceptions
+        assert isinstance(error, EndpointError)
+        assert (error.code, error.hint) == (
+            "rate_limited",
+            "what is done is kept; the same command continues later",
+        )
+        assert "60 minutes" in error.message
         assert monotonic() - began < 10
+        assert mock.stats()["total"] <= 64
+
+
+def test_one_that_is_told_to_wait_for_long_among_served_ones_is_a_reason():
+    """The odd one out is given up at once; the others have their answers."""
+    with MockEndpoint(p429=0.03, retry_after="3600", latency_ms=5) as mock:
+        answers = ask_many(mock.url, range(300), RequestLimits(concurrency=16))
+        odd = {number for number, answer in answers.items() if answer.error}
+        assert 1 <= len(odd) == mock.stats()["kind"]["429"]
+        assert {answers[number].error for number in odd} == {"rate_limited"}
+        assert all(answers[number].text == right(number) for number in set(range(300)) - odd)
+
+
+def test_without_a_key_the_hint_is_how_to_name_one():
+    """A variable that nobody named cannot be the one to set."""
+    with MockEndpoint(require_key="right") as mock, pytest.raises(EndpointError) as caught:
+        ask_one(mock.url)
+    assert caught.value.hint == "name the variable that holds the key: --api-key-env NAME"

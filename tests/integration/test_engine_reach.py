@@ -14,6 +14,7 @@ import pytest
 from evaltrail.core.errors import EndpointError
 from evaltrail.core.request import RequestLimits
 from evaltrail.models.endpoint import Endpoint
+from evaltrail.models.target import open_model
 from mock_endpoint import MockEndpoint
 from model_calls import ask_one, question, right, target
 
@@ -92,7 +93,7 @@ def test_a_server_that_stays_away_ends_the_run():
 
 
 def test_a_cancelled_question_leaves_nothing_behind():
-    """Its slot is free again and its connection is not used for the next."""
+    """Its slot, the only one, is free again and its connection is not used for the next."""
     with MockEndpoint(phang=1) as mock:
 
         async def run():
@@ -100,7 +101,6 @@ def test_a_cancelled_question_leaves_nothing_behind():
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(0.1):
                         await model.ask(question(1))
-                assert model.in_flight == 0
                 await asyncio.to_thread(mock.configure, phang=0)
                 return await model.ask(question(2))
 
@@ -203,3 +203,16 @@ def test_no_proxy_goes_straight(monkeypatch):
         monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         assert ask_one(mock.url, question(3)).text == right(3)
+
+
+def test_the_environment_is_the_callers():
+    """Proxies are read from the mapping that is given, not from the process."""
+    with MockEndpoint() as mock, Proxy() as proxy:
+
+        async def run():
+            environ = {"HTTP_PROXY": proxy.url}
+            async with open_model(target(mock.url), generation={}, limits=LIMITS, environ=environ) as model:
+                return await model.ask(question(3))
+
+        assert asyncio.run(run()).text == right(3)
+        assert proxy.lines == [f"POST {mock.url}/chat/completions HTTP/1.1"]

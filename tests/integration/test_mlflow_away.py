@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from evaltrail.core.delivery import DeliveryOptions
-from evaltrail.core.errors import DestinationError, DestinationUnreachableError
+from evaltrail.core.errors import DestinationError, DestinationUnreachableError, InputError
 from evaltrail.core.ids import new_id
 from evaltrail.destinations.mlflow.destination import MlflowDestination
 from evaltrail.destinations.mlflow.gateway import StockGateway
@@ -231,6 +231,43 @@ def test_a_locked_store_and_a_database_server_that_is_away_are_worth_another_att
         store.execute("BEGIN EXCLUSIVE")
         with pytest.raises(DestinationUnreachableError, match="another process"):
             StockGateway(f"sqlite:///{tmp_path}/mlflow.db", SHORT).experiment("x")
+
+
+def test_a_password_in_the_tracking_uri_stays_out_of_what_is_said_and_kept(tmp_path):
+    """A store that cannot be made out of the URI is refused; neither the error nor the outbox shows the login."""
+    folder = tmp_path / "outbox"
+    for uri in (
+        f"mysql+nodriver://zoe:se%40cret@127.0.0.1:{shared_server().port}/db",
+        "http://zoe:se%40cret@127.0.0.1:1",
+    ):
+        destination = MlflowDestination(folder, "0", environ={}, patience=SHORT)
+        with pytest.raises(DestinationError) as refusal:
+            destination.deliver(some_bundle(tmp_path / "bundle"), DeliveryOptions(tracking_uri=uri), fresh=True)
+        for said in (str(refusal.value), destination.waiting()[-1].last_error):
+            assert "127.0.0.1" in said
+            assert not any(secret in said for secret in ("cret", "zoe"))
+    with pytest.raises(DestinationError, match="nonsense://127") as refusal:
+        StockGateway("nonsense://zoe:se%40cret@127.0.0.1/x", SHORT).experiment("x")
+    assert "cret" not in str(refusal.value)
+
+
+def test_what_cannot_reach_mlflow_is_found_before_anything_is_asked(tmp_path):
+    """The check says what the URI or the settings lack, without a request and without a file."""
+
+    def check(uri, **environ):
+        MlflowDestination(tmp_path / "outbox", "0", environ=environ).check(DeliveryOptions(tracking_uri=uri))
+
+    with deaf() as url:
+        check(url)
+    check("", MLFLOW_TRACKING_URI="https://127.0.0.1:1")
+    check(f"sqlite:///{tmp_path}/mlflow.db")
+    for uri in ("sqlite:///:memory:", "postgresql://h:abc/db", "nonsense://x", "mlruns", "http://"):
+        with pytest.raises(InputError) as refusal:
+            check(uri)
+        assert refusal.value.code == "bad_tracking_uri"
+    with pytest.raises(InputError, match="certificate"):
+        check("https://127.0.0.1:1", MLFLOW_TRACKING_SERVER_CERT_PATH=str(tmp_path / "none.pem"))
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -183,15 +186,6 @@ def test_a_run_ends_with_status_and_time_and_can_be_reopened(gateway, experiment
     assert not gateway.get_run(run.run_id).is_terminal
 
 
-def test_an_experiment_takes_tags(gateway, experiment):
-    """Tags of an experiment are set, each by its name."""
-    gateway.tag_experiment(experiment.id, {"a": "1", "b": "2"})
-    from mlflow.tracking import MlflowClient  # noqa: PLC0415 - after the gateway has silenced its import
-
-    found = MlflowClient(gateway.tracking_uri).get_experiment(experiment.id)
-    assert {"a": "1", "b": "2"}.items() <= found.tags.items()
-
-
 def test_http_is_spoken_directly_and_everything_else_by_the_stock_client(mlflow_url, sqlite_uri):
     """REST for http(s); signing, login plugins, proxies and other schemes are left to MLflow's client."""
     assert isinstance(open_gateway(mlflow_url, environ={}), RestGateway)
@@ -211,3 +205,49 @@ def test_the_stock_client_gets_its_own_settings_back(mlflow_url, monkeypatch):
     StockGateway(mlflow_url, SHORT).get_run("0" * 32)
     assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "77"
     assert "MLFLOW_HTTP_REQUEST_MAX_RETRIES" not in os.environ
+
+
+def test_the_stock_client_sees_the_variables_it_was_given(mlflow_url, monkeypatch):
+    """A .env file's login and proxy reach MLflow's client while it works; the process's own come first."""
+    for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "http_proxy", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "own")
+    environ = {"MLFLOW_TRACKING_USERNAME": "filed", "MLFLOW_TRACKING_PASSWORD": "p", "http_proxy": mlflow_url}
+    with answering_with_login() as (url, seen):
+        opened = open_gateway(url, environ=environ, patience=SHORT)
+        assert isinstance(opened, StockGateway)
+        opened = StockGateway(url, SHORT, environ={name: environ[name] for name in list(environ)[:2]})
+        assert opened.get_run("0" * 32) is None
+    assert base64.b64decode(seen[0].removeprefix("Basic ")) == b"own:p"
+    assert os.environ.get("MLFLOW_TRACKING_PASSWORD") is None
+    with pytest.raises(DestinationError):
+        StockGateway(mlflow_url, SHORT, environ={"http_proxy": "http://127.0.0.1:1"}).get_run("0" * 32)
+    assert "http_proxy" not in os.environ
+
+
+@contextmanager
+def answering_with_login():
+    """A server that knows no run, and the Authorization headers it saw."""
+    seen = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            seen.append(self.headers["Authorization"])
+            body = b'{"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "no"}'
+            self.send_response(404)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            """Say nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}", seen
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

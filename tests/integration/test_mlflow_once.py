@@ -14,19 +14,16 @@ from pathlib import Path
 import pytest
 
 from evaltrail.core.delivery import DeliveryOptions
-from evaltrail.core.errors import BusyError, DestinationError, DestinationUnreachableError
+from evaltrail.core.errors import BusyError, DestinationUnreachableError
 from evaltrail.core.ids import new_id
 from evaltrail.destinations.mlflow.destination import MlflowDestination
 from evaltrail.destinations.mlflow.outbox import Outbox
-from evaltrail.destinations.mlflow.patience import Patience
-from evaltrail.destinations.mlflow.plan import plan_bundle
 from evaltrail.destinations.mlflow.rest import RestGateway
-from evaltrail.destinations.mlflow.writer import deliver
 from mlflow_bundles import some_bundle, some_task
+from mlflow_landing import SHORT, land, planned
 from mlflow_proxy import unreliable
 from mlflow_server import MlflowServer, ask, content_of, runs_in
 
-SHORT = Patience(connect_s=1, read_s=10, retry_s=1, pause_s=0.05)
 STEPS = ("experiment", "create_run", "log_batch", "put_artifact", "put_artifact", "log_datasets", "set_status")
 """The gateway calls of one fresh landing with two files and no name that changes."""
 
@@ -72,17 +69,6 @@ def url(mlflow_url):
 @pytest.fixture
 def experiment():
     return f"once {new_id()}"
-
-
-def planned(folder, experiment, **options):
-    bundle = some_bundle(folder / "bundle", tasks=(some_task(metric="acc"),))
-    (plan,) = plan_bundle(bundle, DeliveryOptions(experiment=experiment, table_rows=0, **options), version="0")
-    return plan
-
-
-def land(plan, folder, url, *, fresh=False):
-    with Outbox(folder / "outbox") as outbox, closing(RestGateway(url, environ={}, patience=SHORT)) as gateway:
-        return deliver(plan, outbox, gateway, fresh=fresh)
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +117,7 @@ def test_killed_at_any_step_the_next_attempt_completes_the_one_run(url, tmp_path
     assert_one_complete_run(url, experiment, unbroken, receipt.run_id)
     with Outbox(tmp_path / "outbox") as outbox:
         assert outbox.waiting() == []
-        assert outbox.receipt(planned(tmp_path, experiment).key) == receipt
+        assert outbox.get(planned(tmp_path, experiment).key, url).receipt == receipt
 
 
 @pytest.mark.parametrize("deed", ["lose", "refuse", "fail_after"])
@@ -252,21 +238,48 @@ def test_a_file_that_is_gone_is_named_in_the_receipt(url, tmp_path, experiment):
     assert receipt.status == "FINISHED"
 
 
-def test_a_given_run_is_landed_in_and_ended(url, tmp_path, experiment):
-    """MLFLOW_RUN_ID: no new run; the given one keeps its name and gets everything else, once."""
-    with closing(RestGateway(url, environ={})) as gateway:
-        identity = gateway.experiment(experiment).id
-    made = ask(url, "runs/create", experiment_id=identity, run_name="mine", start_time=5)["run"]["info"]["run_id"]
-    plan = planned(tmp_path, experiment, run_id=made)
-    receipts = [land(plan, tmp_path, url) for _ in range(2)]
-    (run,) = runs_in(url, experiment)
-    assert {receipt.run_id for receipt in receipts} == {made} == {run["info"]["run_id"]}
-    found = content_of(url, run)
-    assert (found["name"], found["status"]) == ("mine", "FINISHED")
-    assert found["params"] == dict(plan.params)
-    assert found["tags"]["evaltrail.version"] == "0"
-    with pytest.raises(DestinationError, match="0000"):
-        land(planned(tmp_path, experiment, run_id="0" * 32), tmp_path, url)
+def test_a_required_file_that_is_gone_is_named_as_such(url, tmp_path, experiment):
+    """Without it the run is incomplete: the receipt says so in words a program can look for."""
+    plan = planned(tmp_path, experiment)
+    assert [item.is_required for item in plan.artifacts] == [True, False]
+    (tmp_path / "bundle" / "request.json").unlink()
+    receipt = land(plan, tmp_path, url, fresh=True)
+    (missing,) = receipt.skipped
+    assert missing.what == "artifact request.json"
+    assert missing.why == f"required file missing: {tmp_path}/bundle/request.json"
+
+
+def test_a_delivery_under_way_is_waited_for_by_deliver_and_noted_by_sync(url, tmp_path, experiment):
+    """Sync says which process is at it, parent and children alike; deliver waits and comes back with the receipt."""
+    bundle = some_bundle(tmp_path / "bundle", tasks=(some_task("a"),))
+    options = DeliveryOptions(experiment=experiment, layout="nested")
+    destination = MlflowDestination(tmp_path / "outbox", "0", environ={}, patience=replace(SHORT, lease_s=20))
+    inside, leave, receipts = threading.Event(), threading.Event(), []
+
+    def judge(_method, path, _count):
+        if path.endswith("runs/log-batch") and not inside.is_set():
+            inside.set()
+            leave.wait(20)
+        return "forward"
+
+    def send():
+        receipts.append(destination.deliver(bundle, replace(options, tracking_uri=proxy.url), fresh=True))
+
+    with unreliable(url, judge) as proxy:
+        senders = [threading.Thread(target=send) for _ in range(2)]
+        senders[0].start()
+        assert inside.wait(20)
+        sent = destination.sync()
+        senders[1].start()
+        leave.set()
+        for sender in senders:
+            sender.join()
+    assert [(item.receipt, item.error, item.note) for item in sent] == [
+        (None, None, f"process {os.getpid()} is sending it")
+    ] * 2
+    first, second = receipts
+    assert first == second
+    assert len(runs_in(url, experiment)) == 2
 
 
 def test_nested_runs_hang_below_their_parent_and_are_repaired_together(url, tmp_path, experiment):

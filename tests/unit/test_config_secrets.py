@@ -50,10 +50,10 @@ def test_a_named_key_that_is_not_set_is_an_error(name):
 
 
 def test_a_url_that_cannot_be_read_is_an_error():
-    """A broken URL is the user's mistake, told as one."""
+    """A broken URL is the user's mistake, told as one; it may hold a password, so it is not shown."""
     with pytest.raises(InputError, match="the URL cannot be read") as caught:
         find_key(ModelTarget(id="m", url="http://[::1/v1"), "", ENVIRON)
-    assert caught.value.where == "http://[::1/v1"
+    assert "[::1" not in str(caught.value)
 
 
 @given(st.text(), st.text(min_size=4), st.text())

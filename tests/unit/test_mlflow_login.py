@@ -11,7 +11,14 @@ from evaltrail.destinations.mlflow.login import needs_stock_client, read_login
 from evaltrail.destinations.mlflow.patience import Patience
 from evaltrail.destinations.mlflow.port import ANSWER_LOST
 from evaltrail.destinations.mlflow.refusal import answer_lost, refused, unreachable
-from evaltrail.destinations.mlflow.tracking_uri import public_uri, resolve_tracking_uri, run_url, sqlite_file
+from evaltrail.destinations.mlflow.tracking_uri import (
+    check_tracking_uri,
+    public_uri,
+    resolve_tracking_uri,
+    run_url,
+    sqlite_file,
+    without_login,
+)
 
 HTTP, HTTPS = urlsplit("http://host:5000"), urlsplit("https://host")
 
@@ -120,6 +127,66 @@ def test_a_tracking_uri_without_host_or_port_is_the_users_error(uri):
     """A typo is exit code 2 before anything is written, never a traceback."""
     with pytest.raises(InputError, match="http://HOST:PORT"):
         resolve_tracking_uri(uri, {})
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        *("sqlite://", "sqlite:///", "sqlite:///?timeout=5", "sqlite:///:memory:", "sqlite+pysqlite:///:memory:"),
+        *("sqlite:", "sqlite://rel.db", "sqlite:///file:x?mode=memory&uri=true"),
+    ],
+)
+def test_a_sqlite_uri_that_names_no_file_is_the_users_error(uri):
+    """A store in memory would lose the results with the process: exit code 2, and how to write it."""
+    with pytest.raises(InputError) as refusal:
+        resolve_tracking_uri(uri, {})
+    assert (refusal.value.code, refusal.value.hint) == ("bad_tracking_uri", "write sqlite:///FILE")
+
+
+def test_a_sqlite_file_behind_a_driver_is_found_from_anywhere_too(tmp_path, monkeypatch):
+    """`sqlite+driver:///FILE` is made absolute like `sqlite:///FILE`."""
+    monkeypatch.chdir(tmp_path)
+    absolute = f"sqlite+pysqlite:///{tmp_path}/a.db?x=1"
+    assert resolve_tracking_uri("sqlite+pysqlite:///a.db?x=1", {}) == absolute
+    assert sqlite_file(absolute) == tmp_path / "a.db"
+
+
+@pytest.mark.parametrize("uri", ["postgresql://h:abc/db", "mysql+pymysql://ann:secret@h:99999/db", "mssql://h:0/db"])
+def test_a_database_on_a_port_that_is_none_is_the_users_error(uri):
+    """Found before anything is asked, without showing the password."""
+    with pytest.raises(InputError, match="no valid port") as refusal:
+        check_tracking_uri(uri)
+    assert refusal.value.code == "bad_tracking_uri"
+    assert "secret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("uri", "public"),
+    [
+        ("postgresql://ann:secret@h:5432/db?sslmode=require", "postgresql://h:5432/db"),
+        ("postgresql+psycopg2://ann:se/cr?e#t@h/db", "postgresql+psycopg2://h/db"),
+        ("mysql://ann:se@cret@h/db", "mysql://h/db"),
+        ("postgresql://h/db?user=ann&password=secret&options=a@b", "postgresql://h/db"),
+        ("mssql://ann:secret@h/db?options=a@b", "mssql://h/db"),
+        ("http://ann:secret@h:5000/a@b", "http://h:5000/a@b"),
+        ("sqlite:////home/ann:x@h/mlflow.db", "sqlite:////home/ann:x@h/mlflow.db"),
+        ("databricks://profile", "databricks://profile"),
+    ],
+)
+def test_the_public_uri_names_the_place_without_the_login(uri, public):
+    """What is shown is scheme, host, port and path; a database's options may hold a password too."""
+    assert public_uri(uri) == public
+    check_tracking_uri(uri)
+
+
+def test_a_text_is_rid_of_the_login_in_every_spelling():
+    """The whole URI becomes the public one; login and password are covered as written, unquoted and quoted."""
+    uri = "postgresql://ann:p%40ss%2Fw@h/db?password=hush"
+    said = f"no {uri}/x; ann:p@ss/w; 'p@ss/w'; ann%3Ap%40ss%2Fw%40h; p%40ss%2Fw; hush"
+    cleaned = without_login(said, uri)
+    assert cleaned == "no postgresql://h/db/x; ***; '***'; ***%40h; ***; ***"
+    assert without_login("MLflow says no", "http://h:5000") == "MLflow says no"
+    assert without_login("ann may not", "http://ann@h:5000") == "ann may not"
 
 
 @pytest.mark.parametrize(

@@ -36,11 +36,11 @@ def test_a_delivery_waits_until_it_is_finished(tmp_path, plan):
         (waiting,) = outbox.waiting()
         assert (waiting.phase, waiting.run_id, waiting.artifacts) == ("batched", "r", 2)
         assert (waiting.attempts, waiting.last_error, waiting.skipped) == (1, "away", receipt.skipped)
-        assert outbox.receipt(plan.key) is None
+        assert waiting.receipt is None
         outbox.finish(waiting, receipt)
         assert outbox.waiting() == []
-        assert outbox.receipt(plan.key) == receipt
-        assert outbox.get(plan.key, URI).run_id == "r"
+        found = outbox.get(plan.key, URI)
+        assert (found.run_id, found.receipt, found.plan) == ("r", receipt, None)
 
 
 def test_the_same_delivery_put_again_keeps_its_phase_and_takes_the_new_files(tmp_path, plan):
@@ -108,6 +108,25 @@ def test_a_lease_is_held_by_one_and_free_afterwards(tmp_path):
     with lease(tmp_path, "k"):
         assert [file.name for file in tmp_path.iterdir()] == ["k.lock"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lease_that_is_waited_for_is_had_when_its_holder_lets_go(tmp_path):
+    """Within the seconds to wait the second gets its turn; the message says what the holder does."""
+    first, let_go = lease(tmp_path, "k", deed="sending it"), threading.Event()
+    first.__enter__()
+
+    def leave():
+        let_go.wait(20)
+        first.__exit__(None, None, None)
+
+    holder = threading.Thread(target=leave)
+    holder.start()
+    with pytest.raises(BusyError, match=f"process {os.getpid()} is sending it"):
+        lease(tmp_path, "k", deed="sending it").__enter__()
+    let_go.set()
+    with lease(tmp_path, "k", wait_s=20):
+        holder.join()
+        assert [file.name for file in tmp_path.iterdir()] == ["k.lock"]
 
 
 def test_a_lease_of_a_dead_process_is_free(tmp_path):

@@ -56,6 +56,26 @@ def test_a_url_that_cannot_be_asked_is_refused(url):
 
 
 @pytest.mark.parametrize(
+    "url",
+    ["http://me:hidden@h:x/v1", "http://h:x/v1?key=hidden", "me:hidden@h/v1", "ftp://me:hidden@h/", "h/v1?key=hidden",
+     "http://me:hi?hidden@h", "h/v1?key=a@hidden", "http://me:hidden@\u2100/", "ftp://h/v1#hidden"],
+)  # fmt: skip
+def test_a_url_that_cannot_be_read_keeps_its_secrets(url):
+    """Neither the message nor its cause holds a login or a query."""
+    with pytest.raises(InputError) as caught:
+        parse_address(url)
+    error = caught.value
+    assert "hidden" not in f"{error} {error.__cause__} {error.where}"
+
+
+def test_a_digest_knows_the_query_that_messages_do_not():
+    """The query may name a deployment, or hold a key."""
+    address = parse_address("http://h/v1?deployment=a")
+    assert (address.shown, address.whole) == ("http://h/v1", "http://h/v1?deployment=a")
+    assert parse_address("http://h/v1").whole == "http://h/v1"
+
+
+@pytest.mark.parametrize(
     ("no_proxy", "is_free"),
     [("", False), ("*", True), ("example.com", True), (".example.com", True), ("api.example.com:8080", True),
      ("api.example.com:81", False), ("ample.com", False), ("other, example.com", True), ("10.0.0.0/8", False)],

@@ -186,6 +186,19 @@ def test_messages_are_one_short_line_without_secrets(text, secret):
         assert one_line(f"key {secret}", [secret]) in {"key ***", "***", "key *** "}
 
 
+@pytest.mark.parametrize(
+    ("text", "secrets", "line"),
+    [
+        ("the key e is wrong", ["e", "key"], "the key e is wrong"),
+        ("the key abcd is wrong", ["abcd"], "the key *** is wrong"),
+        ("\x1b[31mred\x1b[0m \x9b1m\x00end\x7f", [], "[31mred [0m 1m end"),
+    ],
+)
+def test_words_stay_whole_and_terminals_untouched(text, secrets, line):
+    """A header of a few letters is no secret, and no message moves a cursor."""
+    assert one_line(text, secrets) == line
+
+
 def test_a_compression_bomb_is_cut():
     """No more than the cap is ever unpacked."""
     packed = gzip.compress(bytes(4 * MAX_REPLY_BYTES))

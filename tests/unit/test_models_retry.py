@@ -163,3 +163,15 @@ def test_with_few_in_flight_few_failures_are_an_outage_but_never_one():
     reach = Reach(60, concurrency=1)
     reach.answered(is_served=True)
     assert [reach.failed(is_first=True, now=1), reach.failed(is_first=True, now=1)] == ["count", "wait"]
+
+
+def test_nobody_is_let_in_when_several_in_a_row_are_told_to_wait_too_long():
+    """Eight in a row, fewer where fewer are in flight, never one; whoever is served starts the count anew."""
+    reach = Reach(60)
+    assert [reach.bar() for _ in range(8)] == [False] * 7 + [True]
+    reach.answered(is_served=False)
+    assert reach.barred == 8
+    reach.answered(is_served=True)
+    assert (reach.barred, reach.bar()) == (0, False)
+    lone = Reach(60, concurrency=1)
+    assert [lone.bar(), lone.bar()] == [False, True]

@@ -80,9 +80,10 @@ def test_empty_lines_are_passed_over_and_counted(tmp_path):
 
 
 def test_a_json_file_may_hold_its_list_under_a_key(tmp_path):
-    """The first list of an object is the table."""
-    (tmp_path / "d.json").write_text('{"version": 1, "data": [{"q": 1}]}')
-    assert read(tmp_path, "d.json") == [{"q": 1}]
+    """The one list of an object is the table, or the one of its lists that holds records."""
+    for text in ('{"version": 1, "data": [{"q": 1}]}', '{"splits": ["test"], "empty": [], "data": [{"q": 1}]}'):
+        (tmp_path / "d.json").write_text(text)
+        assert read(tmp_path, "d.json") == [{"q": 1}]
 
 
 @pytest.mark.parametrize(
@@ -96,6 +97,8 @@ def test_a_json_file_may_hold_its_list_under_a_key(tmp_path):
         ("d.json", b'["\xff"]', "", "the file is no JSON"),
         ("d.json", b"[" * 100_000, "", "the file is no JSON"),
         ("d.json", b'{"a": 1}', "", "the file holds no list of records"),
+        ("d.json", b'{"a": [{}], "b": [{}]}', "", "the file holds several lists: 'a', 'b'"),
+        ("d.json", b'{"a": [1], "b": []}', "", "the file holds several lists: 'a', 'b'"),
         ("d.json", b'[{"q": 1}, 2]', ", record 2", "the record is no object"),
         ("d.json", b'[{"q": "\\ud800"}]', ", record 1", "the record holds half a character"),
         ("d.csv", b"q,r\n1,2\n3\n", ":3", "the row has not the header's 2 columns"),
@@ -144,7 +147,7 @@ def test_lineage_never_holds_an_absolute_path(tmp_path):
         ("hf://org/set?split=test", "org/set/test.jsonl"),
         ("hf://org/set", "org/set/test.jsonl"),
         ("hf://org/set?split=train", "org/set/train-00000-of-00001.jsonl"),
-        ("hf://org/set?split=train", "org/set/data/train-00000.jsonl"),
+        ("hf://org/set?split=train", "org/set/data/train-00000-of-00001.jsonl"),
         ("hf://org/set?split=test&config=en", "org/set/en/test.jsonl"),
     ],
 )
@@ -158,14 +161,44 @@ def test_a_hub_name_is_looked_up_in_the_mirror(tmp_path, name, file):
 
 
 def test_the_parts_of_a_split_are_read_in_order(tmp_path):
-    """A split in several files is one data set."""
+    """A split in several files is one data set, in the order of their numbers."""
     (tmp_path / "org" / "set").mkdir(parents=True)
-    for part in (1, 0, 2):
-        write_data(tmp_path / "org" / "set" / f"test-0000{part}.jsonl", [{"part": part}])
-    assert [row["part"] for row in read(tmp_path, "hf://org/set", tmp_path)] == [0, 1, 2]
+    for part in (1, 0, 2, 10):
+        write_data(tmp_path / "org" / "set" / f"test-{part}-of-11.jsonl", [{"part": part}])
+    assert [row["part"] for row in read(tmp_path, "hf://org/set", tmp_path)] == [0, 1, 2, 10]
 
 
-@pytest.mark.parametrize("name", ["hf://org/../../etc", "hf://", "hf://org/set?split=../x", "hf://org/set?config=.."])
+@pytest.mark.parametrize(
+    ("there", "taken"),
+    [
+        (("test.jsonl", "test.json", "test-hard.jsonl", "test.backup.jsonl", "tests.jsonl"), "test.jsonl"),
+        (("test.json", "test-0-of-1.jsonl"), "test.json"),
+        (("test-0-of-1.json", "test-0-of-1.jsonl", "data/test-0-of-1.jsonl"), "test-0-of-1.jsonl"),
+        (("test-hard.jsonl", "test-1.jsonl", "data/test-0-of-1.jsonl"), "data/test-0-of-1.jsonl"),
+    ],
+)
+def test_a_split_is_read_from_one_kind_of_file(tmp_path, there, taken):
+    """The whole file goes before parts, jsonl before the other kinds; files of other names are other splits."""
+    folder = tmp_path / "org" / "set"
+    (folder / "data").mkdir(parents=True)
+    for name in there:
+        row = {"file": name}
+        (folder / name).write_text(json.dumps([row] if name.endswith(".json") else row))
+    assert read(tmp_path, "hf://org/set", tmp_path) == [{"file": taken}]
+
+
+def test_a_split_is_a_name_and_no_pattern(tmp_path):
+    """Stars and brackets in a split stand for themselves."""
+    (tmp_path / "org" / "set").mkdir(parents=True)
+    for name in ("train", "[t]rain", "t*n"):
+        write_data(tmp_path / "org" / "set" / f"{name}.jsonl", [{"split": name}])
+    for name in ("[t]rain", "t*n"):
+        assert read(tmp_path, f"hf://org/set?split={name}", tmp_path) == [{"split": name}]
+
+
+@pytest.mark.parametrize(
+    "name", ["hf://org/../../etc", "hf://", "hf://[org/set", "hf://org/set?split=../x", "hf://org/set?config=.."]
+)
 def test_a_hub_name_cannot_leave_the_mirror(tmp_path, name):
     """A name is no path."""
     with pytest.raises(InputError, match="is no data set name"):

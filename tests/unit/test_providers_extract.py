@@ -93,6 +93,19 @@ def test_deep_nesting_is_survived():
     assert extract("[" * 1_000_000, kind="json") is None
 
 
+def test_what_can_be_read_but_not_written_is_no_match():
+    """Just below the depth that stops the reader lies one that stops the writer: nothing is found, nothing raised."""
+    found = [extract("[" * depth + "]" * depth, kind="json") for depth in range(800, 1050)]
+    assert found[0] == "[" * 800 + "]" * 800
+    assert None in found
+
+
+def test_half_a_character_in_json_is_made_whole():
+    """What is taken out can be written as UTF-8."""
+    found = extract(r'{"a": "x\ud800"}', kind="json", pattern="a")
+    assert found == "x\ufffd"
+
+
 def test_none_means_the_whole_output():
     """Without extract the output itself is scored."""
     assert make_extractor(Extract(), "w") is None

@@ -68,3 +68,36 @@ def test_examples_that_cannot_be_shown_are_told(tmp_path, rows, changes, message
     with pytest.raises(InputError) as caught:
         make_task(tmp_path, rows=records(2), fewshot=FEWSHOT, **changes)
     assert message in caught.value.message
+
+
+def test_examples_differ(tmp_path):
+    """A record that stands several times is one example, and k are k."""
+    rows = [{"question": f"t{number % 3}", "answer": f"x{number}"} for number in range(30)]
+    write_data(tmp_path / "train.jsonl", rows)
+    for seed in range(10):
+        task = make_task(tmp_path, rows=records(2), fewshot={**FEWSHOT, "k": 3, "seed": seed})
+        assert all(len(set(questions)) == 3 for questions in shown(task))
+    with pytest.raises(InputError, match="4 examples are wanted, 3 are there") as caught:
+        make_task(tmp_path, rows=records(2), fewshot={**FEWSHOT, "k": 4})
+    assert caught.value.code == "too_few_examples"
+
+
+@pytest.mark.parametrize("name", ["data.jsonl", "./data.jsonl"])
+def test_examples_from_the_items_themselves_need_one_to_spare(tmp_path, name):
+    """Each item is shown k others, so k records are one too few where items and examples are the same."""
+    with pytest.raises(InputError, match="2 examples are wanted, 1 are there") as caught:
+        make_task(tmp_path, rows=records(2), fewshot={"dataset": name, "k": 2})
+    assert caught.value.code == "too_few_examples"
+    task = make_task(tmp_path, rows=records(3), fewshot={"dataset": name, "k": 2})
+    assert [len(set(questions)) for questions in shown(task)] == [2, 2, 2]
+
+
+def test_an_item_among_the_only_examples_is_refused_never_shown_fewer(tmp_path):
+    """Where another file holds just k records and the item is one of them, that item says so; the others have k."""
+    write_data(tmp_path / "train.jsonl", records(2))
+    task = make_task(tmp_path, rows=records(3), fewshot=FEWSHOT)
+    first, _, third = task.items()
+    assert len(task.prompt(third).messages) == 5
+    with pytest.raises(InputError) as caught:
+        task.prompt(first)
+    assert caught.value.code == "too_few_examples"

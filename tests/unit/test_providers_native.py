@@ -8,7 +8,7 @@ from evaltrail.core.errors import InputError
 from evaltrail.core.request import EvaluationRequest, ModelTarget
 from evaltrail.providers.native import NativeTask
 from evaltrail.providers.tasks import read_task
-from native_tasks import make_task, records, write_data
+from native_tasks import make_task, records, write_data, write_task
 
 FEWSHOT = {"dataset": "train.jsonl", "k": 2}
 
@@ -49,6 +49,23 @@ def test_a_duplicate_id_is_told_with_both_places(tmp_path):
     error = refusal(tmp_path, rows=[{"id": "x", "question": "q", "answer": "a"}] * 2, id="{{ id }}")
     assert (error.code, error.where) == ("duplicate_id", "data.jsonl:2")
     assert error.message == "the id 'x' stands at data.jsonl:1 already"
+
+
+def test_a_duplicate_id_is_found_in_another_part(tmp_path):
+    """Ids differ across all files of a split."""
+    (tmp_path / "org" / "set").mkdir(parents=True)
+    for part in (0, 1):
+        rows = [{"id": "x", "question": f"q{part}", "answer": "a"}]
+        write_data(tmp_path / "org" / "set" / f"test-{part}-of-2.jsonl", rows)
+    task = read_task(write_task(tmp_path, dataset="hf://org/set", id="{{ id }}"))
+    with pytest.raises(InputError, match=r"the id 'x' stands at test-0-of-2\.jsonl:1 already") as caught:
+        NativeTask(task, EvaluationRequest(tasks=("t",), target=ModelTarget(id="m")), tmp_path)
+    assert caught.value.where == "test-1-of-2.jsonl:1"
+
+
+def test_several_answers_a_request_are_refused_from_the_command_too(tmp_path):
+    """What the command adds to the settings is bound by the same rule."""
+    assert refusal(tmp_path, rows=records(1), request={"generation": {"n": 3}}).code == "bad_generation"
 
 
 @pytest.mark.parametrize(
@@ -251,7 +268,7 @@ def test_whatever_does_not_decide_it_leaves_the_identity(identity, request_chang
 def test_the_identity_knows_the_content_of_the_examples(tmp_path, identity):
     """Other examples are other work, even under the same name and seed."""
     before = identity(fewshot=FEWSHOT)
-    write_data(tmp_path / "train.jsonl", [{"question": "new", "answer": "x"}] * 9)
+    write_data(tmp_path / "train.jsonl", [{"question": f"new{n}", "answer": "x"} for n in range(9)])
     assert identity(fewshot=FEWSHOT) != before
 
 

@@ -213,3 +213,35 @@ def test_a_record_may_hold_what_a_format_may_not():
     """Numbers and braces in a record's own text are never taken for a width."""
     text = "50% off: 1000000 {'id': 1234567}"
     assert render("{{ question | indent(2) }}{{ '%s' | format(question) }}", question=text) == text * 2
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ ('a' * 3000000) ~ ('a' * 3000000) }}",
+        "{{ ('a' * 3000000) ~ ('a' * 3000000) | length }}",
+        "{{ [('a' * 3000000) ~ ('a' * 3000000)] }}",
+        "{{ 'a' * 500000000 }}",
+        "{{ range(500000000) | list | length }}",
+        "{{- ('a' * 3000000) ~ ('a' * 3000000) -}}",
+    ],
+)
+def test_a_value_comes_to_an_end_too(source):
+    """An expression that keeps its type is bound like any template: what is too large is never made."""
+    with pytest.raises(InputError, match="the template fails"):
+        texts(source)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("{{- answers -}}", ("a", "b")),
+        ("{{ question ~ '!' }}", ("Who?!",)),
+        ("{{ '}}' }}", ("}}",)),
+        ("{{ result | list }}", ("1", "2")),
+        ("{{ answers if n else none }}", ("a", "b")),
+    ],
+)
+def test_an_expression_is_known_by_its_meaning(source, expected):
+    """Trimming signs, braces in texts and a field of any name change nothing."""
+    assert texts(source, result=(1, 2)) == expected

@@ -164,13 +164,51 @@ def test_stored_answers_save_requests(tmp_path, run):
 
 
 def test_a_choice_may_be_read_from_log_probabilities(tmp_path, run):
-    """choose_by: logprob asks for the likelihood of each choice, under a request digest of its own."""
+    """choose_by: logprob asks for the likelihood of each choice."""
     rows = [{"question": "q1", "answer": "a1", "options": ["a0", "a1"]}]
     task = make_task(tmp_path, rows=rows, choices="{{ options }}", choose_by="logprob", metrics=["multiple_choice"])
     (sample,) = run(task, CountingModel())
     assert sample.choice_logprobs == (-9.0, 0.0)
     assert sample.scores["multiple_choice"].value is True
-    assert sample.request.endswith("-logprob")
+
+
+def test_stored_log_probabilities_are_those_of_the_same_choices(tmp_path, run):
+    """Other choices, or another order, are another request than this one and than the bare prompt."""
+
+    def digest_of(options: list[str], **changes: object) -> str:
+        rows = [{"question": "q1", "answer": options[0], "options": options}]
+        keys = {"choices": "{{ options }}", "choose_by": "logprob", "metrics": ["multiple_choice"], **changes}
+        (tmp_path / "0.jsonl").unlink(missing_ok=True)
+        (sample,) = run(make_task(tmp_path, rows=rows, **keys), CountingModel())
+        return sample.request
+
+    assert digest_of(["a0", "a1"]) == digest_of(["a0", "a1"])
+    texts = digest_of(["a0", "a1"], choose_by="text")
+    assert len({texts, *map(digest_of, (["a0", "a1"], ["a1", "a0"], ["a0", "a2"], ["a0", "a1", "a2"]))}) == 5
+
+
+def test_an_extractor_that_fails_is_a_reason(tmp_path, run):
+    """One output that breaks the extractor leaves that sample unscored, with what it said; the others are scored."""
+
+    def break_on_q1(text: str, _: object) -> str:
+        if text == "a1":
+            raise RuntimeError("too odd")
+        return text
+
+    task = make_task(tmp_path, rows=records(3), extract="choice", metrics=["exact_match", "latency"])
+    task.extractor = break_on_q1
+    samples = run(task, CountingModel())
+    assert [sample.scores["exact_match"].reason for sample in samples] == ["", "extract_error", ""]
+    assert (samples[1].error, samples[1].detail, samples[1].output) == ("", "RuntimeError: too odd", "a1")
+    assert samples[1].scores["latency"].value == 0.25
+
+
+@pytest.mark.parametrize("output", ["[" * 1200, '{"a": "\\ud800"}', "[" * 994 + "]" * 994])
+def test_no_json_ends_the_run(tmp_path, run, output):
+    """What a model writes where JSON is wanted is scored or unscored; the sample is in the journal."""
+    task = make_task(tmp_path, rows=records(1), extract="json")
+    (sample,) = run(task, CountingModel(lambda _: Answer(text=output)))
+    assert (sample.output, sample.error) == (output, "")
 
 
 def test_progress_tells_how_far_and_what_failed(tmp_path, run):

@@ -106,6 +106,7 @@ def test_an_unknown_key_is_named_with_the_nearest(tmp_path):
         ({"repeats": True}, "repeats", "a number from 1 on is wanted, not True"),
         ({"repeats": 1.5}, "repeats", "a number from 1 on is wanted, not 1.5"),
         ({"generation": [1]}, "generation", "a mapping is wanted, not [1]"),
+        ({"generation": {"n": 2}}, "generation.n", "n is 2, but each request is for one answer"),
         ({"prompt": None, "messages": "x"}, "messages", "a list of {role, content} is wanted"),
         ({"prompt": None, "messages": []}, "messages", "a list of {role, content} is wanted"),
         ({"prompt": None, "messages": ["x"]}, "messages[0]", "a mapping is wanted, not 'x'"),

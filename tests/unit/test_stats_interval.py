@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import random
 
 import pytest
 from hypothesis import given
@@ -11,8 +10,6 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from evaltrail.stats.interval import (
-    MAX_DRAWS,
-    bootstrap_interval,
     clustered_standard_error,
     mean,
     standard_error,
@@ -117,21 +114,3 @@ def test_one_value_or_one_cluster_has_no_error():
     """A single independent unit says nothing about the spread: None, not 0."""
     assert standard_error([0.5]) is None
     assert clustered_standard_error([0.1, 0.9], ["same", "same"]) is None
-    assert bootstrap_interval([0.5], seed=1) is None
-
-
-def test_bootstrap_repeats_itself_and_comes_near_the_t_interval():
-    """The same seed gives the same interval; on many normal values it is the t interval but for a few percent."""
-    draw = random.Random(7)
-    values = [draw.gauss(10, 2) for _ in range(400)]
-    ours = bootstrap_interval(values, seed=3)
-    theirs = t_interval(mean(values), standard_error(values), 399)
-    assert ours == bootstrap_interval(values, seed=3)
-    assert ours != bootstrap_interval(values, seed=4)
-    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.03)
-
-
-def test_bootstrap_is_bounded():
-    """More draws than the limit are refused before the first one."""
-    with pytest.raises(ValueError, match="draws"):
-        bootstrap_interval([0.0, 1.0], seed=1, resamples=MAX_DRAWS)

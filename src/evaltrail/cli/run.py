@@ -22,8 +22,9 @@ from evaltrail.core.delivery import DeliveryOptions
 from evaltrail.core.errors import EndpointError, EvaltrailError, InputError
 from evaltrail.core.ids import slug
 from evaltrail.core.request import EvaluationRequest, ModelTarget, RequestLimits
-from evaltrail.service.evaluate import Watch, evaluate
+from evaltrail.service.evaluate import Watch, carry_out
 from evaltrail.service.order import Order, Result
+from evaltrail.service.prepare import prepare
 from evaltrail.service.preview import preview
 from evaltrail.service.record import failure_object, result_object
 
@@ -58,24 +59,28 @@ def execute(arguments: argparse.Namespace) -> int:
     """Evaluate each model in turn."""
     settings = load_settings()
     orders = [_order(arguments, model, settings.openai_base_url) for model in arguments.model]
+    _check_several(orders, settings)
     if arguments.show is not None or arguments.dry_run:
         return _preview(arguments, orders, settings)
+    prepared = [prepare(order, settings) for order in orders]
     results: list[Result] = []
     objects: list[dict[str, Any]] = []
     errors: list[EvaltrailError] = []
-    for order in orders:
+    for one in prepared:
         try:
             with ProgressLine() as progress:
-                result = evaluate(order, settings, Watch(progress=progress, notice=print_notice))
-        except EndpointError as stopped:
+                result = carry_out(one, settings, Watch(progress=progress, notice=print_notice))
+        except EvaltrailError as stopped:
             errors.append(stopped)
             objects.append(failure_object(stopped))
+            if not isinstance(stopped, EndpointError):
+                break
         else:
             results.append(result)
             errors += result.errors
             objects.append(result_object(result))
     if arguments.json:
-        print_json(objects[0] if len(objects) == 1 else {"evaluations": objects})
+        print_json(objects[0] if len(orders) == 1 else {"evaluations": objects})
     else:
         show_results(results)
     for error in errors:
@@ -97,6 +102,19 @@ def show_results(results: Sequence[Result]) -> None:
             )
             for skipped in receipt.skipped:
                 print_text(f"  not landed: {skipped.what}: {skipped.why}")
+
+
+def _check_several(orders: Sequence[Order], settings: Settings) -> None:
+    """Refuse what would let several evaluations overwrite each other."""
+    folders = [order.out for order in orders if order.out is not None]
+    if len(set(folders)) < len(folders):
+        raise InputError("two models would share a folder below --out", code="usage", hint="give them two commands")
+    if len(orders) > 1 and settings.run_id and orders[0].delivery is not None:
+        raise InputError(
+            "several models cannot land in the one run that MLFLOW_RUN_ID names",
+            code="usage",
+            hint="unset MLFLOW_RUN_ID",
+        )
 
 
 def _preview(arguments: argparse.Namespace, orders: Sequence[Order], settings: Settings) -> int:

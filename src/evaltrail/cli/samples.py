@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -27,7 +28,9 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
     parser.add_argument("id", metavar="ID_OR_FOLDER", help="evaluation id, its beginning, or a bundle folder")
-    parser.add_argument("--failed", action="store_true", help="only those that scored 0, or lower than 1")
+    parser.add_argument(
+        "--failed", action="store_true", help="only those whose request failed or that a metric grades below 1"
+    )
     parser.add_argument("--unscored", action="store_true", help="only those without a score")
     parser.add_argument("--metric", metavar="M", help="only this metric decides and is shown")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write a table instead")
@@ -45,7 +48,7 @@ def execute(arguments: argparse.Namespace) -> int:
         shown = [{"task": task, **msgspec.to_builtins(sample)} for task, sample in _first(chosen, arguments.limit)]
         print_json({"ok": True, "exit_code": 0, "evaluation_id": bundle.id, "samples": shown})
     elif arguments.csv:
-        count = _write_csv(arguments.csv, _first(chosen, arguments.limit))
+        count = _write_csv(arguments.csv, bundle, _first(chosen, arguments.limit))
         print_notice(f"{count:,} samples are in {arguments.csv}")
     else:
         limit = 20 if arguments.limit is None else arguments.limit
@@ -66,14 +69,15 @@ def _check_metric(bundle: ResultBundle, metric: str | None) -> None:
 
 def _chosen(bundle: ResultBundle, arguments: argparse.Namespace) -> Iterator[tuple[str, Sample]]:
     for task in bundle.tasks:
+        observed = {metric.name for metric in task.metrics if not metric.is_grade}
         for sample in task.samples or ():
             if arguments.metric is None:
-                scores = list(sample.scores.values())
+                scores = [score for name, score in sample.scores.items() if name not in observed]
             else:
                 scores = [sample.scores[arguments.metric]] if arguments.metric in sample.scores else []
             if arguments.unscored and not any(score.reason for score in scores):
                 continue
-            if arguments.failed and not any(_is_below_one(score) for score in scores):
+            if arguments.failed and not (sample.error or any(_is_below_one(score) for score in scores)):
                 continue
             yield task.name, sample
 
@@ -113,23 +117,34 @@ def _indented(text: str) -> str:
     return text.strip().replace("\n", "\n          ")
 
 
-def _write_csv(file: Path, chosen: Iterator[tuple[str, Sample]]) -> int:
-    rows = list(chosen)
-    metrics = list(dict.fromkeys(name for _, sample in rows for name in sample.scores))
-    head = ["task", "id", "repeat", "input", "reference", "output", "error", *metrics]
+def _write_csv(file: Path, bundle: ResultBundle, chosen: Iterator[tuple[str, Sample]]) -> int:
+    metrics = list(
+        dict.fromkeys(
+            name for task in bundle.tasks for sample in islice(task.samples or (), 1) for name in sample.scores
+        )
+    )
+    count = 0
     try:
         with file.open("w", encoding="utf-8", newline="") as out:
-            table = csv.writer(out)
-            table.writerow(head)
-            for task, sample in rows:
+            rows = csv.writer(out)
+            rows.writerow(["task", "id", "repeat", "input", "reference", "output", "error", *metrics])
+            for task, sample in chosen:
                 asked = sample.input if isinstance(sample.input, str) else sample.input[-1]["content"]
                 texts = [task, sample.id, str(sample.repeat), asked, " | ".join(sample.reference)]
                 texts += [sample.output or "", sample.error]
-                texts += [_score(sample.scores[name]) if name in sample.scores else "" for name in metrics]
-                table.writerow([_defused(text) for text in texts])
+                rows.writerow([*map(_defused, texts), *(_cell(sample.scores.get(name)) for name in metrics)])
+                count += 1
     except OSError as error:
         raise storage_error(error, file) from error
-    return len(rows)
+    return count
+
+
+def _cell(score: Score | None) -> str | float:
+    if score is None:
+        return ""
+    if score.value is None:
+        return f"unscored ({score.reason})"
+    return _defused(score.value) if isinstance(score.value, str) else score.value
 
 
 def _defused(text: str) -> str:

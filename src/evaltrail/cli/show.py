@@ -16,6 +16,8 @@ from evaltrail.core.progress import Progress
 from evaltrail.service.order import Result
 
 _LINE_SECONDS = 10.0
+_UNSEEN = {code: "\ufffd" for code in (*range(32), 127, *range(128, 160)) if chr(code) not in "\n\t"}
+"""Control characters, which could steer the reader's terminal."""
 
 
 def print_json(value: object) -> None:
@@ -25,12 +27,12 @@ def print_json(value: object) -> None:
 
 def print_text(text: str = "") -> None:
     """One line on stdout."""
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(text.translate(_UNSEEN) + "\n")
 
 
 def print_notice(text: str) -> None:
     """One line for people, on stderr."""
-    sys.stderr.write(text + "\n")
+    sys.stderr.write(text.translate(_UNSEEN) + "\n")
 
 
 def print_error(error: EvaltrailError) -> None:

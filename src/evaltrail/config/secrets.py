@@ -9,7 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 from evaltrail.core.errors import InputError
 from evaltrail.core.request import ModelTarget
 
-_OPENAI_HOST = "api.openai.com"
+_OPENAI = ("https", "api.openai.com", 443)
 _HIDDEN = "***"
 _KEYLIKE = re.compile(r"\b(sk-|nvapi-|hf_|ghp_|xox[abp]-)[A-Za-z0-9_-]{8,}")
 
@@ -32,17 +32,21 @@ def find_key(target: ModelTarget, openai_base_url: str, environ: Mapping[str, st
                 hint=f"export {target.api_key_env}=... and run again",
             )
         return key
-    host = _host(target.url)
-    trusted = {_OPENAI_HOST, _host(openai_base_url)}
-    return environ.get("OPENAI_API_KEY", "") if host and host in trusted else ""
+    origin = _origin(target.url)
+    trusted = {_OPENAI, _origin(openai_base_url)}
+    return environ.get("OPENAI_API_KEY", "") if origin is not None and origin in trusted else ""
 
 
-def _host(url: str) -> str | None:
+def _origin(url: str) -> tuple[str, str, int | None] | None:
+    """Scheme, host and port: what a key belongs to."""
     try:
-        return urlsplit(url).hostname
+        parts = urlsplit(url)
+        if not parts.hostname:
+            return None
+        return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
     except ValueError as error:
         raise InputError(
-            f"the URL cannot be read: {error}", code="bad_url", where=url, hint="write http://host:port/v1"
+            f"the URL cannot be read: {error}", code="bad_url", hint="write http://host:port/v1"
         ) from error
 
 

@@ -49,9 +49,6 @@ def load_settings(environ: Mapping[str, str] | None = None, dotenv: Path | None 
     """
     own = dict(os.environ if environ is None else environ)
     merged = {**_read_dotenv(dotenv), **own}
-    layout = merged.get("EVALTRAIL_LAYOUT", "")
-    if layout not in {"", "per_bundle", "nested"}:
-        raise InputError(f"EVALTRAIL_LAYOUT is {layout!r}", code="bad_setting", hint="per_bundle and nested are known")
     datasets = merged.get("EVALTRAIL_DATASETS_DIR", "")
     return Settings(
         home=Path(merged.get("EVALTRAIL_HOME") or _data_folder(merged)).expanduser().absolute(),

@@ -20,6 +20,8 @@ class MetricValue:
     unit: str = ""
     """``1`` for shares, ``s``, ``tokens``...; empty when unknown."""
     better: Better = "higher"
+    is_grade: bool = True
+    """Whether it grades answers, or only observes them (latency, tokens)."""
     n: int | None = None
     """Scored samples behind the value; None when a foreign producer does not say."""
     unscored: Mapping[str, int] = field(default_factory=dict)

@@ -13,6 +13,8 @@ Route = Literal["chat", "completions", "embeddings"]
 
 _PATHS: dict[Route, str] = {"chat": "/chat/completions", "completions": "/completions", "embeddings": "/embeddings"}
 _UNSAFE = re.compile(r"[\x00-\x20\x7f]")
+_SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
+_QUERY = re.compile(r"[?#]")
 _KEEP = "/%:@!$&'()*+,;=~-._"
 
 
@@ -36,8 +38,13 @@ class Address:
 
     @property
     def shown(self) -> str:
-        """The URL as messages and digests may hold it: without the query, where keys sometimes stand."""
+        """The URL as messages may hold it: without the query, where keys sometimes stand."""
         return f"{self.scheme}://{self.authority}{self.path}"
+
+    @property
+    def whole(self) -> str:
+        """The URL with its query, which may name what is asked (a deployment, a version); for digests alone."""
+        return f"{self.shown}?{self.query}" if self.query else self.shown
 
     @property
     def route(self) -> Route:
@@ -65,12 +72,12 @@ def parse_address(url: str) -> Address:
         parts = urlsplit(url)
         port = parts.port
         host = (parts.hostname or "").encode("idna" if not url.isascii() else "ascii").decode()
-    except (ValueError, UnicodeError) as error:
-        raise _refused(f"not a URL: {error}") from error
+    except ValueError:  # without its cause, whose message may quote a password
+        raise _refused(f"not a URL: {_public(url)!r}") from None
     if parts.username is not None or parts.password is not None:
         raise _refused("the URL holds a user name or password", "name the key's environment variable: --api-key-env")
     if parts.scheme not in {"http", "https"} or not host:
-        raise _refused(f"not an http or https URL: {_UNSAFE.sub(' ', url)!r}")
+        raise _refused(f"not an http or https URL: {_public(url)!r}")
     if _UNSAFE.search(url):
         raise _refused("the URL holds a space or control character")
     return Address(
@@ -80,6 +87,16 @@ def parse_address(url: str) -> Address:
         path=quote(parts.path.rstrip("/"), safe=_KEEP),
         query=quote(parts.query, safe=_KEEP + "?"),
     )
+
+
+def _public(url: str) -> str:
+    """What messages may hold of a text that is no URL: no login, no query, nothing that breaks a line."""
+    found = _SCHEME.match(url)
+    scheme = found[0] if found else ""
+    rest = _QUERY.split(url[len(scheme) :])[0]
+    if "@" in url[len(scheme) + len(rest) :]:  # of a login or of the query: nobody can tell
+        rest = "..."
+    return _UNSAFE.sub(" ", scheme + rest.rpartition("@")[2])
 
 
 def _default_port(scheme: str) -> int:

@@ -49,6 +49,7 @@ class Endpoint:
         api_key: the key itself; empty = none.
         seed: of the back-off's jitter.
         outage_s: how long an endpoint that had served may serve nobody.
+        environ: where proxies and the custom CA are named.
 
     Raises:
         InputError: the URL, a header, a proxy or a generation setting cannot be used.
@@ -63,11 +64,12 @@ class Endpoint:
         api_key: str = "",
         seed: int = 0,
         outage_s: float = _OUTAGE_S,
+        environ: Mapping[str, str] = os.environ,
     ) -> None:
         self._address = parse_address(target.url)
         self._limits = limits
         self._key_name = target.api_key_env or "OPENAI_API_KEY"
-        self._transport = Transport(self._address, os.environ)
+        self._transport = Transport(self._address, environ)
         is_chat = self._address.route == "chat"
         self._read = partial(read_answer, is_chat=is_chat)
         self._model = target.id
@@ -76,7 +78,7 @@ class Endpoint:
         self._headers, self._api_key = target.headers, api_key
         self._is_stream = generation.get("stream") is True
         self._head = self._head_of(self._address.route)
-        self._digest_start = f"{self._address.route}\n{self._address.shown}\n".encode()
+        self._digest_start = f"{self._address.route}\n{self._address.whole}\n".encode()
         self._random = Random(seed)  # noqa: S311 - jitter, not a secret
         self._outage_s = outage_s
         self._reach = Reach(outage_s, limits.concurrency)
@@ -96,11 +98,6 @@ class Endpoint:
         self._limiter.close()
         self._transport.close()
         await asyncio.sleep(0)  # the loop tells each connection that it is closed
-
-    @property
-    def in_flight(self) -> int:
-        """Requests in flight now."""
-        return self._limiter.in_flight
 
     def request_digest(self, prompt: Prompt) -> str:
         """Identity of the request a prompt becomes: 32 hex digits over route, URL and body."""
@@ -159,7 +156,10 @@ class Endpoint:
             answer = course.answer
             if answer is not None and not answer.error:
                 return answer
-            step = self._after(reply, course)
+            if reply.status in {429, 503} and (course.told_s or 0.0) > WAIT_BUDGET_S:
+                step: Answer | float = await self._barred(reply, course)
+            else:
+                step = self._after(reply, course)
             if isinstance(step, Answer):
                 return replace(step, detail=one_line(step.detail, self._secrets))
             await self._limiter.sleep(step)
@@ -222,6 +222,24 @@ class Endpoint:
                 return self._again(course)
         return self._failed(error, note, course)
 
+    async def _barred(self, reply: Reply, course: _Course) -> Answer:
+        """The end of a call that was told to come back later than anybody waits, once it is known how the others fare.
+
+        Raises:
+            EndpointError: others were told so too, and none was served between.
+        """
+        note = error_note(reply.body)
+        is_known = self._reach.bar()
+        until = monotonic() + self._limits.timeout_s
+        while not is_known and self._reach.barred and self._limiter.in_flight and monotonic() < until:
+            await self._limiter.sleep(_SWEEP_S)
+        if is_known or self._reach.barred > 1:
+            said = one_line(note.message, self._secrets)
+            message = f"the endpoint asks to wait {(course.told_s or 0.0) / 60:.0f} minutes: {said}"
+            hint = "what is done is kept; the same command continues later"
+            raise self._limiter.end(EndpointError(message, code="rate_limited", hint=hint, where=self._where))
+        return self._failed("rate_limited", note, course)
+
     def _has_retry(self, course: _Course) -> bool:
         return course.failures < self._limits.max_retries
 
@@ -255,7 +273,9 @@ class Endpoint:
                 "top up, then run the same again",
             )
         elif reply.status in {401, 403}:
-            hint = f"set the environment variable {self._key_name} to a key that this endpoint accepts"
+            hint = "name the variable that holds the key: --api-key-env NAME"
+            if self._api_key:
+                hint = f"set the environment variable {self._key_name} to a key that this endpoint accepts"
         elif reply.status == 404:
             hint = "check the model's name, and that --url is the base URL that ends in /v1"
         elif reply.status < 400:

@@ -42,11 +42,6 @@ class Limiter:
         """Requests in flight now."""
         return self._admission.in_flight
 
-    @property
-    def limit(self) -> int:
-        """Requests that may be in flight as far as is known now."""
-        return self._admission.safe
-
     async def enter(self, guess: int, *, again: bool) -> Pass:
         """A pass for one request, as soon as it may go out.
 

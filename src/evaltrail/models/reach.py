@@ -35,6 +35,8 @@ class Reach:
         self._missed_since: float | None = None
         self._failing_since: float | None = None
         self._failing = 0
+        self.barred = 0
+        """Requests in a row, none served between, that were told to come back later than anybody waits."""
 
     def answered(self, *, is_served: bool) -> None:
         """Note that an answer came; ``is_served`` when it was what a working endpoint says."""
@@ -44,6 +46,7 @@ class Reach:
             self._has_served = True
             self._failing_since = None
             self._failing = 0
+            self.barred = 0
 
     def missed(self, *, tries: int, began_at: float, now: float) -> Miss:
         """What one more failed connection means.
@@ -58,6 +61,11 @@ class Reach:
         if self._missed_since is None:
             self._missed_since = now
         return "gone" if now - self._missed_since > self._outage_s else "wait"
+
+    def bar(self) -> bool:
+        """Count one more request that was told to come back later than anybody waits; True when nobody is let in."""
+        self.barred += 1
+        return self.barred >= self._enough
 
     def failed(self, *, is_first: bool, now: float) -> Failure:
         """What one more failed answer (5xx, reset, time-out) means.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 
 from evaltrail.core.errors import InputError
@@ -20,6 +21,7 @@ def open_model(
     api_key: str = "",
     references: Sequence[str] = (),
     seed: int = 0,
+    environ: Mapping[str, str] = os.environ,
 ) -> Model:
     """The model of a target; enter it (``async with``) before it is asked.
 
@@ -30,6 +32,7 @@ def open_model(
         api_key: the key itself, never its variable's name; empty = none.
         references: the accepted answers of the task, for baselines.
         seed: of the ``random`` baseline and of back-off jitter.
+        environ: where proxies and the custom CA are named.
 
     Raises:
         InputError: no such baseline, no URL for an endpoint, or a setting that cannot be sent.
@@ -39,4 +42,4 @@ def open_model(
     if not target.url:
         hint = "add --url http://host:port/v1, or use baseline:extractive"
         raise InputError(f"model {target.id!r} has no URL", code="no_url", hint=hint)
-    return Endpoint(target, generation=generation, limits=limits, api_key=api_key, seed=seed)
+    return Endpoint(target, generation=generation, limits=limits, api_key=api_key, seed=seed, environ=environ)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 
 _LINE_CHARACTERS = 300
+_SECRET_CHARACTERS = 4
+"""Shorter header values are no secrets, and stand inside of ordinary words."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def whole_text(text: str) -> str:
@@ -30,8 +34,9 @@ def lenient_json(data: bytes) -> object:
 
 
 def one_line(text: str, secrets: Iterable[str] = ()) -> str:
-    """The text on one line of at most 300 characters, without the secrets."""
+    """The text on one line of at most 300 characters, without control characters and without the secrets."""
     for secret in secrets:
-        text = text.replace(secret, "***")
-    text = " ".join(whole_text(text[: 8 * _LINE_CHARACTERS]).split())
+        if len(secret) >= _SECRET_CHARACTERS:
+            text = text.replace(secret, "***")
+    text = " ".join(_CONTROL.sub(" ", whole_text(text[: 8 * _LINE_CHARACTERS])).split())
     return text if len(text) <= _LINE_CHARACTERS else text[: _LINE_CHARACTERS - 3] + "..."

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 import msgspec
 
@@ -79,23 +80,39 @@ def find_dataset(name: str, folder: Path, mirror: Path | None, where: str) -> Re
 
 
 def _find_hub(name: str, mirror: Path | None) -> RecordSource:
-    parts = urlsplit(name)
+    parts = _hub_parts(name)
     path = f"{parts.netloc}{parts.path}".strip("/")
     split = parse_qs(parts.query).get("split", ["test"])[0]
     config = parse_qs(parts.query).get("config", [""])[0]
     if any(part in {"", ".", ".."} for part in path.split("/")) or "/" in split + config or ".." in (split, config):
-        raise InputError(f"{name!r} is no data set name", code="bad_dataset", hint="write hf://org/name?split=test")
+        raise _no_name(name)
     if mirror is not None:
         folder = mirror.joinpath(*path.split("/"), *([config] if config else []))
-        found = sorted(
-            file
-            for pattern in (f"{split}.*", f"{split}-*", f"data/{split}-*")
-            for file in folder.glob(pattern)
-            if file.suffix.lower() in SUFFIXES
-        )
-        if found:
-            return RecordSource(name=path, source=name, files=tuple(found))
+        if found := _mirrored(folder, split):
+            return RecordSource(name=path, source=name, files=found)
     return RecordSource(name=path, source=name, hub=name)
+
+
+def _mirrored(folder: Path, split: str) -> tuple[Path, ...]:
+    """The one file of a split, else its numbered parts beside or below ``data``; never two kinds of file."""
+    part = re.compile(rf"{re.escape(split)}-\d+-of-\d+")
+    for place, name in ((folder, re.compile(re.escape(split))), (folder, part), (folder / "data", part)):
+        files = [file for file in place.iterdir() if name.fullmatch(file.stem)] if place.is_dir() else []
+        for suffix in SUFFIXES:
+            if found := [file for file in files if file.suffix.lower() == suffix and file.is_file()]:
+                return tuple(sorted(found, key=lambda file: (len(file.stem), file.stem)))
+    return ()
+
+
+def _hub_parts(name: str) -> SplitResult:
+    try:
+        return urlsplit(name)
+    except ValueError as error:
+        raise _no_name(name) from error
+
+
+def _no_name(name: str) -> InputError:
+    return InputError(f"{name!r} is no data set name", code="bad_dataset", hint="write hf://org/name?split=test")
 
 
 def _hub_records(name: str) -> Iterator[Record]:
@@ -146,7 +163,7 @@ def _json(file: Path) -> Iterator[Record]:
         value = json.loads(_open(file).read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise InputError(f"the file is no JSON: {error}", code="broken_record", where=str(file)) from error
-    rows = next((rows for rows in value.values() if isinstance(rows, list)), None) if isinstance(value, dict) else value
+    rows = _table(value, file) if isinstance(value, dict) else value
     if not isinstance(rows, list):
         raise InputError("the file holds no list of records", code="broken_record", where=str(file))
     for number, row in enumerate(rows, 1):
@@ -159,6 +176,21 @@ def _json(file: Path) -> Iterator[Record]:
                 f"the record holds half a character: {error}", code="broken_record", where=f"{file}, record {number}"
             ) from error
         yield Record(f"{file.name}, record {number}", row)
+
+
+def _table(value: Mapping[str, Any], file: Path) -> object:
+    lists = {key: rows for key, rows in value.items() if isinstance(rows, list)}
+    if len(lists) > 1:
+        names = ", ".join(map(repr, lists))
+        lists = {key: rows for key, rows in lists.items() if any(isinstance(row, dict) for row in rows)}
+        if len(lists) != 1:
+            raise InputError(
+                f"the file holds several lists: {names}",
+                code="broken_record",
+                where=str(file),
+                hint="keep one list of records",
+            )
+    return next(iter(lists.values()), None)
 
 
 def _csv(file: Path) -> Iterator[Record]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from evaltrail.core.errors import InputError
+from evaltrail.models.text_repair import whole_text
 from evaltrail.providers.tasks import Extract
 from evaltrail.scoring.choice import place_taken
 
@@ -83,7 +84,11 @@ def _json_value(output: str, path: str, *, last: bool) -> str | None:
         found = found[part]
     if not seen or found is None:
         return None
-    return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False, sort_keys=True)
+    try:
+        text = found if isinstance(found, str) else json.dumps(found, ensure_ascii=False, sort_keys=True)
+    except RecursionError:
+        return None
+    return whole_text(text)
 
 
 def _next_bracket(text: str, start: int) -> int:

@@ -21,7 +21,7 @@ from evaltrail.providers.datasets import Record, find_dataset
 from evaltrail.providers.extract import make_extractor
 from evaltrail.providers.fewshot import read_examples
 from evaltrail.providers.rendering import TaskTemplates, Turns
-from evaltrail.providers.tasks import TaskFile
+from evaltrail.providers.tasks import TaskFile, check_generation
 from evaltrail.scoring.catalog import make_metrics
 
 _CONTEXTS = ("contexts", "context", "passage", "document", "text", "story", "article")
@@ -58,6 +58,7 @@ class NativeTask:
         self.repeats = request.repeats or task.repeats
         if self.repeats < 1:
             raise InputError(f"the repeats cannot be {self.repeats}", code="bad_repeats", hint="give 1 or more")
+        check_generation(request.generation)
         self.generation: Mapping[str, Json] = {**task.generation, **request.generation}
         self.metrics = make_metrics(task.metrics, where=task.where("metrics"))
         self.extractor = make_extractor(task.extract, task.where("extract"))
@@ -68,7 +69,8 @@ class NativeTask:
         self._seed = request.seed
         self._templates = TaskTemplates(task)
         self._source = find_dataset(task.dataset, task.file.parent, mirror, task.where("dataset"))
-        self._examples = read_examples(task.fewshot, task, self._templates, mirror) if task.fewshot else None
+        shots = task.fewshot
+        self._examples = read_examples(shots, task, self._source, self._templates, mirror) if shots else None
         self._wanted = frozenset(request.sample_ids)
         self._stop = self._records_wanted(request.limit)
         self.dataset = self._first_pass()
@@ -182,13 +184,14 @@ class NativeTask:
         size = 0
         for item in self._numbered():
             place = item.record.where
-            if seen.setdefault(item.id, place) != place:
+            if item.id in seen:
                 raise InputError(
                     f"the id {item.id!r} stands at {seen[item.id]} already",
                     code="duplicate_id",
                     where=place,
                     hint="ids must differ: change the data, or the task's 'id'",
                 )
+            seen[item.id] = place
             if not self._wanted or item.id in self._wanted:
                 self._templates.check(item.record)
                 self._remember(item.record)

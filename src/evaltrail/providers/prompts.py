@@ -10,6 +10,7 @@ from operator import itemgetter
 from typing import Any
 
 from jinja2 import StrictUndefined, Template, TemplateError, Undefined, meta, nodes
+from jinja2.environment import TemplateExpression
 from jinja2.exceptions import SecurityError
 from jinja2.filters import make_attrgetter
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -28,8 +29,6 @@ _WIDE_BRACES = re.compile(r"\{[^{}]*(:[^{}]*\{|\d{6})")
 """A width in a format that would pad beyond reason, or that stands outside of the format."""
 _COUNTED_FILTERS = ("batch", "center", "indent", "round", "slice", "truncate", "wordwrap")
 """Filters that make as much as a number tells them to."""
-_CONSTANTS = frozenset({"true", "false", "none"})
-_SINGLE = re.compile(r"\s*\{\{(?P<inside>(?:(?!\}\}|\{\{).)*)\}\}\s*", re.DOTALL)
 
 
 class _Bounded(ImmutableSandboxedEnvironment):
@@ -144,15 +143,10 @@ class Prompter:
         try:
             tree = self._environment.parse(source)
             needs = meta.find_undeclared_variables(tree)
-            _count_turns(tree)
-            tree.set_environment(self._environment)
-            code = self._environment.compile(tree)
+            template = self._guarded(tree)
         except TemplateError as error:
             raise InputError(f"the template cannot be read: {error}", code="bad_template", where=where) from error
-        namespace = dict(self._environment.globals)  # Jinja's own ChainMap costs 10 us a rendering
-        return TemplateText(
-            self._environment, Template.from_code(self._environment, code, namespace), frozenset(needs), where
-        )
+        return TemplateText(self._environment, template, frozenset(needs), where)
 
     def compile_value(self, source: str, where: str) -> TemplateValue:
         """A template that gives a record's value as it is (a list stays a list) when it is one ``{{ ... }}``.
@@ -161,13 +155,21 @@ class Prompter:
             InputError: the template cannot be read.
         """
         text = self.compile(source, where)
-        single = _SINGLE.fullmatch(source)
-        if single is None:
+        inside = _single(self._environment.parse(source.strip()))
+        if inside is None:
             return TemplateValue(text, None)
-        name = single["inside"].strip()
-        if name.isidentifier() and name.lower() not in _CONSTANTS:
-            return TemplateValue(text, itemgetter(name))
-        return TemplateValue(text, self._environment.compile_expression(name, undefined_to_none=False))
+        if isinstance(inside, nodes.Name):
+            return TemplateValue(text, itemgetter(inside.name))
+        kept = nodes.Assign(nodes.Name("result", "store"), inside, lineno=1)
+        template = self._guarded(nodes.Template([kept], lineno=1))
+        return TemplateValue(text, TemplateExpression(template, undefined_to_none=False))
+
+    def _guarded(self, tree: nodes.Template) -> Template:
+        _count_turns(tree)
+        tree.set_environment(self._environment)
+        code = self._environment.compile(tree)
+        namespace = dict(self._environment.globals)  # Jinja's own ChainMap costs 10 us a rendering
+        return Template.from_code(self._environment, code, namespace)
 
 
 class TemplateText:
@@ -270,6 +272,14 @@ def as_text(value: object) -> str:
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
     return str(value)
+
+
+def _single(tree: nodes.Template) -> nodes.Expr | None:
+    """The expression of a template that is one ``{{ ... }}`` and nothing else."""
+    if len(tree.body) != 1 or not isinstance(tree.body[0], nodes.Output):
+        return None
+    parts = tree.body[0].nodes
+    return parts[0] if len(parts) == 1 and not isinstance(parts[0], nodes.TemplateData) else None
 
 
 def _count_turns(tree: nodes.Template) -> None:

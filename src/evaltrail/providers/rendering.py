@@ -28,6 +28,8 @@ class TaskTemplates:
             key: prompter.compile_value(source, task.where(key)) for key in _VALUES if (source := getattr(task, key))
         }
         texts: list[TemplateText] = [template for _, template in self._turns]
+        self.asks = frozenset[str]().union(*(template.needs for template in texts))
+        """Every field that the question is made of."""
         texts += [self._system] if self._system else []
         texts += [value.text for value in self._values.values()]
         self.needs = frozenset[str]().union(*(template.needs for template in texts))

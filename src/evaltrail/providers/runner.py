@@ -6,10 +6,12 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from evaltrail.bundle.journal import Journal
 from evaltrail.core.answer import Answer, Prompt
 from evaltrail.core.errors import InputError
+from evaltrail.core.ids import digest
 from evaltrail.core.ports import Model
 from evaltrail.core.progress import Progress, ProgressSink
 from evaltrail.core.sample import Sample, Score, Usage
@@ -18,6 +20,8 @@ from evaltrail.providers.native import Item, NativeTask
 from evaltrail.scoring.apply import score_into
 
 _PROGRESS_SECONDS = 0.2
+_EXTRACT_ERROR = "extract_error"
+_DETAIL_CHARACTERS = 500
 
 StoredAnswers = Callable[[str], Answer | None]
 """Request digest to an answer that was paid for earlier."""
@@ -119,7 +123,7 @@ class _Run:
             return self._scored(item, repeat, Prompt(), failed, "")
         request = self._model.request_digest(prompt)
         if self._task.chooses_by_logprob:
-            request += "-logprob"
+            request = digest([request, *prompt.choices])
             answer = self._stored(request) or await self._model.choice_logprobs(
                 prompt, [f" {choice}" for choice in prompt.choices]
             )
@@ -129,8 +133,7 @@ class _Run:
 
     def _scored(self, item: Item, repeat: int, prompt: Prompt, answer: Answer, request: str) -> Sample:
         task, record = self._task, item.record
-        extractor = task.extractor
-        extracted = extractor(answer.text, prompt.choices) if extractor and answer.text is not None else None
+        taken = self._extracted(answer, prompt)
         scores: dict[str, Score] = {}
         sample = Sample(
             id=item.id,
@@ -140,7 +143,7 @@ class _Run:
             reference=task.reference(record) if request else (),
             choices=prompt.choices,
             output=answer.text,
-            extracted=extracted,
+            extracted=taken.text,
             reasoning=answer.reasoning,
             finish_reason=answer.finish_reason,
             contexts=prompt.contexts,
@@ -154,15 +157,33 @@ class _Run:
                 attempts=answer.attempts,
             ),
             error=answer.error,
-            detail=answer.detail,
+            detail=answer.detail or taken.detail,
             group=task.group(record) if request else "",
             request=request,
             choice_logprobs=answer.choice_logprobs,
         )
-        if extractor and extracted is None and not answer.error:
+        if taken.reason and not answer.error:
             grades = [metric for metric in task.metrics if metric.is_grade]
-            scores |= {metric.name: Score(reason=NO_MATCH, source=metric.source) for metric in grades}
+            scores |= {metric.name: Score(reason=taken.reason, source=metric.source) for metric in grades}
             score_into(sample, [metric for metric in task.metrics if not metric.is_grade], scores)
         else:
             score_into(sample, task.metrics, scores)
         return sample
+
+    def _extracted(self, answer: Answer, prompt: Prompt) -> _Taken:
+        extractor = self._task.extractor
+        if extractor is None or answer.text is None:
+            return _Taken()
+        try:
+            text = extractor(answer.text, prompt.choices)
+        except Exception as error:  # noqa: BLE001 - one odd output is a reason, not the run's end
+            return _Taken(reason=_EXTRACT_ERROR, detail=f"{type(error).__name__}: {error}"[:_DETAIL_CHARACTERS])
+        return _Taken(text, reason="" if text is not None else NO_MATCH)
+
+
+class _Taken(NamedTuple):
+    """What was taken out of an output, or why nothing was."""
+
+    text: str | None = None
+    reason: str = ""
+    detail: str = ""

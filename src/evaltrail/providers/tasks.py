@@ -113,11 +113,13 @@ def read_task(file: Path) -> TaskFile:
             where=f"{file}: name",
             hint=f"call it {slug(texts['name'])!r}",
         )
+    generation = _mapping(content.get("generation", {}), f"{file}: generation")
+    check_generation(generation, f"{file}: generation.n")
     return TaskFile(
         file=file,
         messages=_messages(content.get("messages", ()), f"{file}: messages"),
         metrics=_metrics(content["metrics"], f"{file}: metrics"),
-        generation=_mapping(content.get("generation", {}), f"{file}: generation"),
+        generation=generation,
         fewshot=_fewshot(content.get("fewshot"), f"{file}: fewshot"),
         extract=_extract(content.get("extract"), f"{file}: extract"),
         repeats=_count(content.get("repeats", 1), f"{file}: repeats"),
@@ -125,6 +127,22 @@ def read_task(file: Path) -> TaskFile:
         digest=_digest({key: value for key, value in content.items() if key != "description"}, str(file)),
         **texts,
     )
+
+
+def check_generation(generation: Mapping[str, Json], where: str = "") -> None:
+    """Refuse settings that would make an answer several.
+
+    Raises:
+        InputError: ``n`` asks for more than one answer a request.
+    """
+    answers = generation.get("n", 1)
+    if answers != 1:
+        raise InputError(
+            f"n is {answers!r}, but each request is for one answer",
+            code="bad_generation",
+            where=where,
+            hint="use repeats: they are asked and scored one by one",
+        )
 
 
 def _load(file: Path) -> dict[str, Any]:

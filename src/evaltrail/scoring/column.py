@@ -147,6 +147,7 @@ class Column:
             value=None,
             unit=unit,
             better="neither" if is_share else metric.better,
+            is_grade=metric.is_grade,
             n=n,
             unscored={reason: count for reason, count in sorted(reasons.items()) if count},
             floor=floor,

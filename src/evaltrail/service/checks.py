@@ -14,11 +14,12 @@ from evaltrail.bundle.folders import make_private, write_whole
 from evaltrail.config.secrets import find_key
 from evaltrail.config.settings import Settings
 from evaltrail.core.answer import Prompt
-from evaltrail.core.errors import DestinationError, DestinationUnreachableError, EvaltrailError, StorageError
+from evaltrail.core.errors import DestinationError, EvaltrailError, StorageError
 from evaltrail.core.request import ModelTarget, RequestLimits
 from evaltrail.core.version import VERSION
 from evaltrail.destinations.mlflow.door import open_gateway
-from evaltrail.destinations.mlflow.tracking_uri import public_uri, resolve_tracking_uri
+from evaltrail.destinations.mlflow.refusal import MISSING
+from evaltrail.destinations.mlflow.tracking_uri import check_tracking_uri, public_uri, resolve_tracking_uri, sqlite_file
 from evaltrail.models.target import open_model
 from evaltrail.service.deliver import open_destination
 
@@ -42,13 +43,12 @@ def check_all(settings: Settings, target: ModelTarget | None, tracking_uri: str)
         target: the endpoint to ask one question; None = none.
         tracking_uri: given on the command line, or empty.
     """
-    uri = resolve_tracking_uri(tracking_uri or settings.tracking_uri, settings.environ)
     checks = [
         _check("evaltrail", lambda: f"{VERSION} on Python {platform.python_version()}"),
         _check("MLflow library", lambda: version("mlflow")),
         _check("EVALTRAIL_HOME", lambda: _home(settings)),
         _check("outbox", lambda: _outbox(settings)),
-        _check("MLflow", lambda: _mlflow(uri, settings)),
+        _check("MLflow", lambda: _mlflow(tracking_uri or settings.tracking_uri, settings)),
     ]
     if target is not None:
         checks.append(_check("endpoint", lambda: _endpoint(target, settings)))
@@ -77,14 +77,18 @@ def _outbox(settings: Settings) -> str:
     return f"{len(waiting)} deliveries wait; `evaltrail sync` sends them" if waiting else "nothing waits"
 
 
-def _mlflow(uri: str, settings: Settings) -> str:
+def _mlflow(given: str, settings: Settings) -> str:
+    uri = resolve_tracking_uri(given, settings.environ)
+    check_tracking_uri(uri)
+    file = sqlite_file(uri)
+    if file is not None and not file.exists():
+        return f"{uri}, which the first run will make"
     with closing(open_gateway(uri, environ=settings.environ)) as gateway:
         try:
             gateway.experiment_by_id("0")
-        except DestinationUnreachableError:
-            raise
         except DestinationError as error:
-            return f"{public_uri(uri)} answers: {error.message}"
+            if error.code not in {MISSING, "deleted_experiment"}:
+                raise
     return public_uri(uri)
 
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evaltrail.bundle.read import read_bundle
 from evaltrail.config.settings import Settings
 from evaltrail.core.delivery import DeliveryOptions, Receipt
-from evaltrail.core.errors import EvaltrailError
+from evaltrail.core.errors import DestinationError, EvaltrailError, InputError, StorageError
 from evaltrail.core.result import ResultBundle
 from evaltrail.core.version import VERSION
 from evaltrail.destinations.mlflow.destination import MlflowDestination
 from evaltrail.destinations.mlflow.outbox import Outbox
-from evaltrail.destinations.mlflow.tracking_uri import check_tracking_uri, resolve_tracking_uri
+from evaltrail.destinations.mlflow.tracking_uri import resolve_tracking_uri
+from evaltrail.destinations.mlflow.writer import REQUIRED_MISSING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,16 +38,33 @@ def deliver_folder(
         fresh: it was never delivered before, which saves a search.
         progress: told each step.
 
+    What did not land, and why, is among the errors; nothing is raised once the plan is good.
+
     Raises:
         InputError: the options cannot be used.
-        DestinationUnreachableError: MLflow is away; `sync` sends it.
-        DestinationError: MLflow refuses.
     """
-    destination = open_destination(settings)
-    receipts = destination.deliver(
-        read_bundle(folder), complete_options(options, settings), fresh=fresh, progress=progress
-    )
-    return Landed(receipts=receipts)
+    try:
+        receipts = open_destination(settings).deliver(
+            read_bundle(folder), complete_options(options, settings), fresh=fresh, progress=progress
+        )
+    except DestinationError as error:
+        return Landed(errors=(error,))
+    except (InputError, StorageError) as error:  # the results are safe, only their delivery is not
+        return Landed(errors=(DestinationError(error.message, code=error.code, where=error.where, hint=error.hint),))
+    return Landed(receipts=receipts, errors=tuple(incomplete(receipts)))
+
+
+def incomplete(receipts: Iterable[Receipt]) -> Iterator[DestinationError]:
+    """An error for each required file that is not in a run that was delivered otherwise."""
+    for receipt in receipts:
+        for skipped in receipt.skipped:
+            if skipped.why.startswith(REQUIRED_MISSING):
+                yield DestinationError(
+                    f"{skipped.what} did not land: {skipped.why}",
+                    code="incomplete",
+                    where=receipt.run_url or receipt.run_id,
+                    hint="run the evaluation again; the files of this one were removed",
+                )
 
 
 def check_delivery(bundle: ResultBundle, options: DeliveryOptions, settings: Settings) -> None:
@@ -56,8 +74,9 @@ def check_delivery(bundle: ResultBundle, options: DeliveryOptions, settings: Set
         InputError: the tracking URI, the experiment's name or a tag cannot be used.
     """
     whole = complete_options(options, settings)
-    check_tracking_uri(resolve_tracking_uri(whole.tracking_uri, settings.environ))
-    open_destination(settings).plan(bundle, whole)
+    destination = open_destination(settings)
+    destination.check(whole)
+    destination.plan(bundle, whole)
 
 
 def is_settled(folder: Path, options: DeliveryOptions, settings: Settings) -> bool:

@@ -1,37 +1,33 @@
-"""Evaluate one order: prepare its tasks, ask what is missing, write the bundle, deliver it. Resumes by itself."""
+"""Carry out a prepared order: ask what is missing, write the bundle, deliver it. Resumes by itself."""
 
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
+
+import msgspec
 
 from evaltrail.bundle.answers import StoredAnswers, journals_below
 from evaltrail.bundle.journal import Journal
 from evaltrail.bundle.layout import MANIFEST
 from evaltrail.bundle.read import read_bundle
-from evaltrail.bundle.write import check_out, copy_bundle, write_bundle
+from evaltrail.bundle.write import copy_bundle, write_bundle
 from evaltrail.config.logs import RunLog
-from evaltrail.config.secrets import find_key, public_url
+from evaltrail.config.secrets import public_url
 from evaltrail.config.settings import Settings
 from evaltrail.core.answer import Answer
-from evaltrail.core.errors import DestinationError, EvaltrailError, InputError, InterruptError
-from evaltrail.core.ids import digest, nearest
-from evaltrail.core.ports import Model
+from evaltrail.core.errors import EvaltrailError, InputError, InterruptError
 from evaltrail.core.progress import ProgressSink
-from evaltrail.core.result import Origin, ResultBundle, TaskResult
+from evaltrail.core.result import ResultBundle
 from evaltrail.core.version import VERSION
-from evaltrail.models.target import open_model
-from evaltrail.providers.native import NativeTask
 from evaltrail.providers.runner import run_task
-from evaltrail.providers.tasks import read_task
-from evaltrail.service.deliver import Landed, check_delivery, deliver_folder, is_settled
+from evaltrail.service.deliver import Landed, deliver_folder, is_settled
 from evaltrail.service.order import Order, Result
-from evaltrail.service.record import recorded
+from evaltrail.service.prepare import Prepared, prepare
+from evaltrail.service.record import failure_object, recorded
 from evaltrail.service.report import count_line
 from evaltrail.service.summary import build_bundle
 from evaltrail.store.ledger import Entry, Ledger
@@ -49,61 +45,30 @@ class Watch:
     notice: Notice = lambda _: None
 
 
-def prepare_tasks(order: Order, settings: Settings) -> tuple[NativeTask, ...]:
-    """The tasks of an order, read and checked against their data.
+def evaluate(order: Order, settings: Settings, watch: Watch = Watch()) -> Result:
+    """The result of an order: checked, asked, scored, on disk, delivered; see ``carry_out``.
 
     Raises:
-        InputError: one of them cannot be run; nothing was started.
+        InputError: nothing was started.
     """
-    request = order.request
-    tasks = tuple(NativeTask(read_task(_task_file(name)), request, settings.datasets_dir) for name in request.tasks)
-    names = [task.name for task in tasks]
-    for name in names:
-        if names.count(name) > 1:
-            raise InputError(f"two tasks are called {name!r}", code="duplicate_task", hint="rename one of them")
-    return tasks
+    return carry_out(prepare(order, settings), settings, watch)
 
 
-def unasked(order: Order, tasks: Sequence[NativeTask]) -> ResultBundle:
-    """What the order's bundle would say if nothing had been asked yet."""
-    now = datetime.now(UTC)
-    results = (
-        TaskResult(name=task.name, provider=task.provider, config=task.config(), dataset=task.dataset) for task in tasks
-    )
-    return ResultBundle(
-        id="not-asked-yet",
-        origin=Origin(producer="evaltrail", version=VERSION),
-        model=order.request.target.id,
-        tasks=tuple(results),
-        params=dict(order.request.params),
-        started_at=now,
-        ended_at=now,
-    )
-
-
-def evaluate(order: Order, settings: Settings, watch: Watch = Watch()) -> Result:
-    """The result of an order: asked, scored, on disk, delivered.
+def carry_out(prepared: Prepared, settings: Settings, watch: Watch) -> Result:
+    """The result of a prepared order.
 
     The same order again goes on where it was cut short; after a finished one it is a new evaluation.
 
     Raises:
-        InputError: nothing was started.
+        BusyError: another process is at the same evaluation; nothing was started.
         EndpointError: the endpoint refuses or is gone; answers are kept, the same order goes on.
         StorageError: the disk refuses.
         InterruptError: interrupted; the same order goes on.
     """
-    tasks = prepare_tasks(order, settings)
-    key = find_key(order.request.target, settings.openai_base_url, settings.environ)
-    for task in tasks:
-        _open_model(task, order, key)
-    if order.out is not None:
-        check_out(order.out)
-    if order.delivery is not None:
-        check_delivery(unasked(order, tasks), order.delivery, settings)
-    total = sum(task.total for task in tasks)
-    with claim_work(settings.home, _resume_key(order, tasks), total) as found:
-        work = found.restart(total) if order.fresh or _is_finished(found, order, settings) else found
-        run = _Run(order, settings, watch, tasks=tasks, work=work, key=key)
+    with claim_work(settings.home, prepared.resume_key, prepared.total) as found:
+        is_new = prepared.order.fresh or _is_finished(found, prepared.order, settings)
+        work = found.restart(prepared.total) if is_new else found
+        run = _Run(prepared, settings, watch, work)
         ledger = Ledger(settings.home)
         ledger.begin(run.entry())
         try:
@@ -121,24 +86,14 @@ def evaluate(order: Order, settings: Settings, watch: Watch = Watch()) -> Result
 class _Run:
     """One evaluation on its way."""
 
-    def __init__(
-        self,
-        order: Order,
-        settings: Settings,
-        watch: Watch,
-        *,
-        tasks: Sequence[NativeTask],
-        work: Work,
-        key: str,
-    ) -> None:
-        self._order = order
+    def __init__(self, prepared: Prepared, settings: Settings, watch: Watch, work: Work) -> None:
+        self._prepared = prepared
+        self._order = prepared.order
         self._settings = settings
         self._watch = watch
-        self._tasks = tasks
         self._work = work
-        self._key = key
         self._folder = settings.home / "runs" / work.state.evaluation_id
-        self.log = RunLog(work.log, (key, *order.request.target.headers.values()))
+        self.log = RunLog(work.log, (prepared.key, *self._order.request.target.headers.values()))
 
     def entry(self) -> Entry:
         """What the ledger notes at the start."""
@@ -146,7 +101,7 @@ class _Run:
             id=self._work.state.evaluation_id,
             state="running",
             model=self._order.request.target.id,
-            tasks=tuple(task.name for task in self._tasks),
+            tasks=tuple(task.name for task in self._prepared.tasks),
             out=self._folder,
             work=self._work.folder,
             started_at=self._work.state.started_at,
@@ -156,12 +111,12 @@ class _Run:
         """The error, noted in log and ledger."""
         error.evaluation_id = self._work.state.evaluation_id
         self.log.write(f"stopped: {error}")
-        ledger.end(error.evaluation_id, state, b"")
+        ledger.end(error.evaluation_id, state, msgspec.json.encode(failure_object(error)))
         return error
 
     def finish(self) -> Result:
         """Do what is still missing."""
-        request = self._order.request
+        request, tasks = self._order.request, self._prepared.tasks
         if self._work.is_resumed:
             self._watch.notice(f"going on with evaluation {self._work.state.evaluation_id}, which was cut short")
         if not (self._folder / MANIFEST).is_file():
@@ -169,7 +124,7 @@ class _Run:
             seconds = self._ask()
             write_bundle(
                 self._folder,
-                lambda made: build_bundle(made, self._work, request, self._tasks, seconds=seconds, version=VERSION),
+                lambda made: build_bundle(made, self._work, request, tasks, seconds=seconds, version=VERSION),
             )
         if self._order.out is not None:
             copy_bundle(self._folder, self._order.out)
@@ -184,23 +139,36 @@ class _Run:
 
     def _ask(self) -> dict[str, float]:
         """Wall seconds of each task that was asked in one go."""
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            return runner.run(self._ask_all())
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return self._ask_in_loop()
+        # The caller (a notebook) has a loop of its own in this thread.
+        with ThreadPoolExecutor(1) as aside:
+            return aside.submit(self._ask_in_loop).result()
+
+    def _ask_in_loop(self) -> dict[str, float]:
+        import uvloop  # noqa: PLC0415  only where something is asked
+
+        try:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                return runner.run(self._ask_all())
+        except InputError as error:  # the data was good in the first pass, so this is no mistake in the order
+            raise EvaltrailError(error.message, code=error.code, where=error.where, hint=error.hint) from error
 
     async def _ask_all(self) -> dict[str, float]:
-        request = self._order.request
         stored = self._stored()
         seconds: dict[str, float] = {}
-        for number, task in enumerate(self._tasks):
+        for number, task in enumerate(self._prepared.tasks):
             with Journal(self._work.journal(number), task.repeats) as journal:
                 is_whole = not journal.done
                 started = time.monotonic()
-                async with _open_model(task, self._order, self._key) as model:
+                async with self._prepared.open_model(task, self._settings) as model:
                     await run_task(
                         task,
                         model,
                         journal,
-                        concurrency=request.limits.concurrency,
+                        concurrency=self._order.request.limits.concurrency,
                         stored=stored,
                         on_progress=self._watch.progress,
                     )
@@ -219,35 +187,16 @@ class _Run:
     def _deliver(self) -> Landed:
         if self._order.delivery is None:
             return Landed()
-        try:
-            return deliver_folder(
-                self._folder,
-                self._order.delivery,
-                self._settings,
-                fresh=not self._work.is_resumed,
-                progress=lambda step: self.log.write(f"delivering: {step}"),
-            )
-        except DestinationError as error:
+        landed = deliver_folder(
+            self._folder,
+            self._order.delivery,
+            self._settings,
+            fresh=not self._work.is_resumed,
+            progress=lambda step: self.log.write(f"delivering: {step}"),
+        )
+        for error in landed.errors:
             self.log.write(f"not delivered: {error}")
-            return Landed(errors=(error,))
-
-
-def _open_model(task: NativeTask, order: Order, key: str) -> Model:
-    return open_model(
-        order.request.target,
-        generation=task.generation,
-        limits=order.request.limits,
-        api_key=key,
-        references=tuple(task.references.elements()),
-        seed=order.request.seed or 0,
-    )
-
-
-def _resume_key(order: Order, tasks: Sequence[NativeTask]) -> str:
-    request = order.request
-    identities = [[task.name, task.identity] for task in tasks]
-    target = [request.target.id, request.target.url, sorted(request.target.headers)]
-    return digest([identities, target, dict(request.params)])
+        return landed
 
 
 def _is_finished(work: Work, order: Order, settings: Settings) -> bool:
@@ -263,7 +212,7 @@ def _shortcomings(bundle: ResultBundle, allowed: float) -> list[EvaltrailError]:
     for task in bundle.tasks:
         counts = task.counts
         unscored = counts.total - counts.scored
-        if unscored > allowed * counts.total:
+        if unscored > round(allowed * counts.total, 6):
             found.append(
                 EvaltrailError(
                     count_line(counts),
@@ -273,25 +222,3 @@ def _shortcomings(bundle: ResultBundle, allowed: float) -> list[EvaltrailError]:
                 )
             )
     return found
-
-
-def _task_file(name: str) -> Path:
-    file = Path(name)
-    if file.suffix.lower() in {".yaml", ".yml"} or file.is_file():
-        if not file.is_file():
-            beside = [path.name for path in file.parent.glob("*.y*ml") if path.is_file()]
-            hint = nearest(file.name, beside) or f"task files here: {', '.join(sorted(beside)) or 'none'}"
-            raise InputError("the task file is not there", code="missing_task", where=name, hint=hint)
-        return file
-    raise InputError(
-        f"no provider offers the task {name!r}", code="unknown_task", hint="name a task file, such as capitals.yaml"
-    )
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    if sys.platform == "win32":
-        return None
-    import uvloop  # noqa: PLC0415  not built for Windows
-
-    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
-    return factory

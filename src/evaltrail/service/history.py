@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from evaltrail.bundle.layout import LOG, MANIFEST
+from evaltrail.bundle.read import read_bundle
 from evaltrail.core.errors import InputError
 from evaltrail.store.ledger import Entry, Ledger
 from evaltrail.store.work import count_done, is_running, read_state
@@ -16,6 +17,12 @@ _INTERRUPTED = {
     "code": "interrupted",
     "message": "the process ended before the evaluation did",
     "hint": "run the same command again: it goes on where it was cut short",
+    "where": "",
+}
+_REPLACED = {
+    "code": "replaced",
+    "message": "the process ended before the evaluation did, and the same work was started over",
+    "hint": "`evaltrail ls runs` shows the later one",
     "where": "",
 }
 
@@ -28,16 +35,18 @@ def describe(entry: Entry) -> dict[str, Any]:
     """
     result = msgspec.json.decode(entry.result, type=dict[str, Any]) if entry.result else {}
     state, errors = entry.state, result.get("errors", [])
-    counts = result.get("counts", {}).values()
-    done = total = sum(count["total"] for count in counts)
-    if not result:
-        work = read_state(entry.work)
-        mine = work is not None and work.evaluation_id == entry.id
-        done, total = (count_done(entry.work), work.total) if work is not None and mine else (0, 0)
-        if entry.state == "running" and not (mine and is_running(entry.work)):
-            state = "failed"
-        if state != "running":
-            errors = [_INTERRUPTED]
+    done = total = sum(count["total"] for count in result.get("counts", {}).values())
+    work = read_state(entry.work)
+    if not total and work is not None and work.evaluation_id == entry.id:
+        done, total = count_done(entry.work), work.total
+        if state == "running" and not is_running(entry.work):
+            state, errors = "failed", [_INTERRUPTED]
+    elif state == "running" and (entry.out / MANIFEST).is_file():
+        bundle = read_bundle(entry.out)
+        done = total = sum(task.counts.total for task in bundle.tasks)
+        state = bundle.status
+    elif state == "running":
+        state, errors = "failed", [_REPLACED]
     return {
         "evaluation_id": entry.id,
         "state": state,

@@ -12,8 +12,8 @@ from evaltrail.config.settings import Settings
 from evaltrail.core.errors import InputError
 from evaltrail.providers.native import Item, NativeTask
 from evaltrail.service.deliver import complete_options, open_destination
-from evaltrail.service.evaluate import prepare_tasks, unasked
 from evaltrail.service.order import Order
+from evaltrail.service.prepare import prepare
 
 _CHARACTERS_A_TOKEN = 4
 """A rule of thumb for English text; said beside the figure."""
@@ -33,10 +33,10 @@ def preview(order: Order, settings: Settings, *, prompts: int, with_plan: bool) 
     Raises:
         InputError: the order cannot be run.
     """
-    tasks = prepare_tasks(order, settings)
+    prepared = prepare(order, settings)
     lines: list[str] = []
     shown: list[dict[str, Any]] = []
-    for task in tasks:
+    for task in prepared.tasks:
         first = [_prompt_text(task, item) for item in islice(task.items(), prompts)]
         cost = _cost(task)
         lines += [f"--- {task.name}, prompt {number}\n{text}" for number, text in enumerate(first, 1)]
@@ -48,7 +48,7 @@ def preview(order: Order, settings: Settings, *, prompts: int, with_plan: bool) 
         shown.append({"task": task.name, "prompts": first, **cost})
     data: dict[str, Any] = {"model": order.request.target.id, "tasks": shown}
     if with_plan and order.delivery is not None:
-        plans = open_destination(settings).plan(unasked(order, tasks), complete_options(order.delivery, settings))
+        plans = open_destination(settings).plan(prepared.unasked(), complete_options(order.delivery, settings))
         data["plan"] = [msgspec.to_builtins(plan) for plan in plans]
         lines += [
             f"--- the run that would land\n{msgspec.json.format(plan.to_json(), indent=1).decode()}" for plan in plans

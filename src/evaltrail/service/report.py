@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from evaltrail.config.secrets import public_url
 from evaltrail.core.metric import MetricValue
-from evaltrail.core.request import EvaluationRequest
+from evaltrail.core.request import EvaluationRequest, RequestLimits
 from evaltrail.core.result import Counts, ResultBundle, TaskResult
 
 
@@ -29,15 +29,23 @@ def repeat_command(request: EvaluationRequest) -> str:
     """The command line that asks for the same again; header values are left out."""
     target, limits = request.target, request.limits
     words = ["evaltrail", "run", *request.tasks, "--model", target.id]
-    flags = {
+    flags: dict[str, str | float | None] = {
         "--url": public_url(target.url),
         "--api-key-env": target.api_key_env,
         "--limit": request.limit,
         "--samples": ",".join(request.sample_ids),
         "--seed": request.seed,
         "--repeats": request.repeats,
-        "--concurrency": None if target.is_baseline else limits.concurrency,
     }
+    if not target.is_baseline:
+        usual = RequestLimits()
+        flags |= {
+            "--concurrency": limits.concurrency,
+            "--rpm": limits.rpm,
+            "--tpm": limits.tpm,
+            "--timeout": limits.timeout_s if limits.timeout_s != usual.timeout_s else None,
+            "--max-retries": limits.max_retries if limits.max_retries != usual.max_retries else None,
+        }
     for flag, value in flags.items():
         if value not in (None, ""):
             words += [flag, str(value)]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack, cast, get_type_hints
+
+import msgspec
 
 from evaltrail.config.settings import load_settings
 from evaltrail.core.delivery import DeliveryOptions, RunLayout
@@ -88,29 +91,65 @@ def run(tasks: str | Path | Sequence[str | Path], *, model: str, **options: Unpa
         EndpointError: the endpoint refuses every request or is gone; answers are kept.
         StorageError: the disk refuses.
     """
-    for name in options:
-        if name not in RunOptions.__annotations__:
-            hint = nearest(name, RunOptions.__annotations__)
-            raise InputError(f"run() has no option {name!r}", code="unknown_option", hint=hint)
+    checked = _checked(options)
     settings = load_settings()
     names = [tasks] if isinstance(tasks, str | Path) else list(tasks)
     request = EvaluationRequest(
         tasks=tuple(map(str, names)),
-        target=_target(model, options, settings.openai_base_url),
-        **_chosen(options, EvaluationRequest),
+        target=_target(model, checked, settings.openai_base_url),
+        **_chosen(checked, EvaluationRequest),
     )
-    out = options.get("out")
+    delivery = join_session(DeliveryOptions(**_chosen(checked, DeliveryOptions)))
+    out = checked.get("out")
     order = Order(
         request=request,
-        delivery=join_session(DeliveryOptions(**_chosen(options, DeliveryOptions)))
-        if options.get("deliver", True)
-        else None,
-        out=Path(out) if out is not None else None,
-        fresh=options.get("fresh", False),
-        allow_unscored=options.get("allow_unscored", 0.0),
+        delivery=delivery if checked.get("deliver", True) else None,
+        out=None if out is None else Path(out),
+        fresh=checked.get("fresh", False),
+        allow_unscored=checked.get("allow_unscored", 0.0),
     )
-    progress = options.get("progress")
+    progress = checked.get("progress")
     return evaluate(order, settings, Watch(progress=progress) if progress else Watch())
+
+
+def _checked(options: RunOptions) -> RunOptions:
+    """The options, each of the type that RunOptions says.
+
+    Raises:
+        InputError: an option is unknown or has the wrong type.
+    """
+    kinds = get_type_hints(RunOptions)
+    checked: dict[str, object] = {}
+    for name, value in options.items():
+        if name not in kinds:
+            raise InputError(f"run() has no option {name!r}", code="unknown_option", hint=nearest(name, kinds))
+        try:
+            checked[name] = _OWN_CHECKS[name](value) if name in _OWN_CHECKS else _converted(value, kinds[name])
+        except (msgspec.ValidationError, TypeError) as error:
+            raise InputError(f"{name} has the wrong type: {error}", code="bad_option") from error
+    return cast("RunOptions", checked)
+
+
+def _converted(value: object, kind: Any) -> object:
+    return msgspec.convert(msgspec.to_builtins(value), kind)
+
+
+def _settings(value: object) -> object:
+    """Generation settings: whatever JSON can say, under names."""
+    return msgspec.json.decode(msgspec.json.encode(value), type=dict[str, Any])
+
+
+def _path(value: object) -> str:
+    return os.fspath(cast("os.PathLike[str]", value))
+
+
+def _sink(value: object) -> object:
+    if not callable(value):
+        raise TypeError("a function is wanted")
+    return value
+
+
+_OWN_CHECKS: Mapping[str, Callable[[object], object]] = {"generation": _settings, "out": _path, "progress": _sink}
 
 
 def _target(model: str, options: RunOptions, default_url: str) -> ModelTarget:

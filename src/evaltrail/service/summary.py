@@ -15,6 +15,7 @@ from evaltrail.bundle.columns import SamplesWriter
 from evaltrail.bundle.folders import link_or_copy, make_private
 from evaltrail.bundle.journal import JournalSamples
 from evaltrail.config.secrets import public_url
+from evaltrail.core.errors import EvaltrailError
 from evaltrail.core.request import EvaluationRequest
 from evaltrail.core.result import Origin, ResultBundle, Status, TaskResult
 from evaltrail.core.sample import Sample
@@ -83,8 +84,15 @@ def _summarise(
         usage.add(sample)
         table.add(task.name, sample)
     counts = aggregator.counts()
+    if counts.total != task.total:
+        raise EvaltrailError(
+            f"{counts.total:,} samples were answered where {task.total:,} were announced",
+            code="data_changed",
+            where=task.name,
+            hint="the data set was changed while it was asked; run again",
+        )
     is_failed = counts.total > 0 and counts.scored == 0
-    reason = next(iter(counts.unscored), "nothing was scored") if is_failed else ""
+    reason = max(counts.unscored, key=lambda word: counts.unscored[word], default="") if is_failed else ""
     timed = {"runtime_seconds": seconds[task.name]} if task.name in seconds else {}
     return TaskResult(
         name=task.name,
@@ -107,20 +115,25 @@ class _Usage:
     def __init__(self) -> None:
         self._latencies = array("d")
         self._requests = 0
-        self._tokens_in = 0
-        self._tokens_out = 0
+        self._asked = self._counted = 0
+        self._tokens_in = self._tokens_out = 0
+        self._truncated = 0
 
     def add(self, sample: Sample) -> None:
         used = sample.usage
         self._requests += used.attempts
+        self._truncated += sample.finish_reason == "length"
+        if used.attempts and not sample.error:
+            self._asked += 1
+            self._counted += used.prompt_tokens is not None and used.completion_tokens is not None
         self._tokens_in += used.prompt_tokens or 0
         self._tokens_out += used.completion_tokens or 0
         if used.latency_s is not None:
             self._latencies.append(used.latency_s)
 
     def totals(self) -> dict[str, float]:
-        totals: dict[str, float] = {"requests": self._requests}
-        if self._tokens_in or self._tokens_out:
+        totals: dict[str, float] = {"requests": self._requests, "truncated": self._truncated}
+        if self._counted and self._counted == self._asked:
             totals |= {"tokens_in": self._tokens_in, "tokens_out": self._tokens_out}
         if self._latencies:
             ordered = sorted(self._latencies)

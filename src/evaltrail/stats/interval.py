@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from evaltrail.stats.student import normal_quantile, t_quantile
-
-MAX_DRAWS = 20_000_000
-"""Draws of one bootstrap at most: some 2 s."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,30 +85,3 @@ def t_interval(centre: float, stderr: float, df: int, level: float = 0.95) -> In
     """Student's interval around a mean, from its standard error and degrees of freedom (values or clusters minus 1)."""
     half = t_quantile(0.5 + level / 2.0, df) * stderr
     return Interval(low=centre - half, high=centre + half)
-
-
-def bootstrap_interval(
-    values: Sequence[float], *, seed: int, resamples: int = 1000, level: float = 0.95
-) -> Interval | None:
-    """Percentile bootstrap interval of the mean, the same for the same seed; None for fewer than two values.
-
-    Raises:
-        ValueError: more than ``MAX_DRAWS`` draws would be needed.
-
-    Source: Efron and Tibshirani 1993, chapter 13; percentiles by linear interpolation.
-    """
-    n = len(values)
-    if n < 2:
-        return None
-    if n * resamples > MAX_DRAWS:
-        raise ValueError(f"{n} values x {resamples} resamples are more than {MAX_DRAWS} draws")
-    draw = random.Random(seed)  # noqa: S311 - resampling wants a repeatable generator, not a secret one
-    means = sorted(math.fsum(draw.choices(values, k=n)) / n for _ in range(resamples))
-    return Interval(low=_percentile(means, 0.5 - level / 2.0), high=_percentile(means, 0.5 + level / 2.0))
-
-
-def _percentile(ordered: Sequence[float], share: float) -> float:
-    place = share * (len(ordered) - 1)
-    below = math.floor(place)
-    above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (place - below) * (ordered[above] - ordered[below])

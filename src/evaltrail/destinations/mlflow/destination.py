@@ -15,6 +15,7 @@ import msgspec
 from evaltrail.bundle.folders import make_private, write_whole
 from evaltrail.core.delivery import DeliveryOptions, Receipt
 from evaltrail.core.errors import (
+    BusyError,
     DestinationError,
     DestinationUnreachableError,
     EvaltrailError,
@@ -29,18 +30,20 @@ from evaltrail.destinations.mlflow.plan import plan_bundle
 from evaltrail.destinations.mlflow.port import Gateway
 from evaltrail.destinations.mlflow.run_plan import NAME_MAP_FILE, TABLE_FILE, RunPlan
 from evaltrail.destinations.mlflow.samples import write_table
-from evaltrail.destinations.mlflow.tracking_uri import resolve_tracking_uri
+from evaltrail.destinations.mlflow.tracking_uri import check_tracking_uri, resolve_tracking_uri
 from evaltrail.destinations.mlflow.writer import StepSink, deliver, silent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """What became of one waiting delivery: a receipt, or the reason why it still waits."""
+    """What became of one waiting delivery: a receipt, the reason why it still waits, or a note that it is under way."""
 
     key: str
     run_name: str
     receipt: Receipt | None = None
     error: EvaltrailError | None = None
+    note: str = ""
+    """``process N is sending it``: neither sent by us nor a failure."""
 
 
 class MlflowDestination:
@@ -69,6 +72,14 @@ class MlflowDestination:
         self._patience = patience or Patience()
         self._user = user or _login_name()
 
+    def check(self, options: DeliveryOptions) -> None:
+        """Return when the tracking URI and the settings to reach it by can be used; nothing is written or sent.
+
+        Raises:
+            InputError: the URI cannot be MLflow's, or its settings for logins or certificates cannot be used.
+        """
+        self._gateway(resolve_tracking_uri(options.tracking_uri, self._environ)).close()
+
     def plan(self, bundle: ResultBundle, options: DeliveryOptions) -> tuple[RunPlan, ...]:
         """The runs that ``deliver`` would make, parent first; nothing is written or sent.
 
@@ -90,40 +101,57 @@ class MlflowDestination:
 
         Raises:
             InputError: the experiment name, a tag or the tracking URI cannot be used; nothing was written.
-            BusyError: another process delivers the same bundle.
+            BusyError: another process still delivers the same bundle.
             DestinationUnreachableError: MLflow is away; ``sync`` sends what waits.
             DestinationError: MLflow refuses.
             StorageError: the outbox cannot be written.
         """
         uri = resolve_tracking_uri(options.tracking_uri, self._environ)
+        check_tracking_uri(uri)
         planned = self.plan(bundle, options)
         with Outbox(self._folder) as outbox:
             plans = [self._staged(plan, bundle, options) for plan in planned]
             for plan in plans:
                 outbox.put(plan, uri)
             with closing(self._gateway(uri)) as gateway:
-                return tuple(self._sent(plan, outbox, gateway, fresh=fresh, progress=progress) for plan in plans)
+                return tuple(
+                    self._sent(plan, outbox, gateway, fresh=fresh, wait_s=self._patience.lease_s, progress=progress)
+                    for plan in plans
+                )
 
     def sync(self, *, progress: StepSink = silent) -> tuple[Sent, ...]:
         """What became of every waiting delivery; one tracking URI that is away does not hold up the others."""
         away: dict[str, EvaltrailError] = {}
+        busy: dict[str, str] = {}
         with Outbox(self._folder) as outbox:
-            return tuple(self._synced(delivery, outbox, away, progress) for delivery in outbox.waiting())
+            return tuple(self._synced(delivery, outbox, away, busy, progress) for delivery in outbox.waiting())
 
     def waiting(self) -> tuple[Delivery, ...]:
         """The deliveries that wait in the outbox, oldest first."""
         with Outbox(self._folder) as outbox:
             return tuple(outbox.waiting())
 
-    def _synced(self, delivery: Delivery, outbox: Outbox, away: dict[str, EvaltrailError], progress: StepSink) -> Sent:
+    def _synced(
+        self,
+        delivery: Delivery,
+        outbox: Outbox,
+        away: dict[str, EvaltrailError],
+        busy: dict[str, str],
+        progress: StepSink,
+    ) -> Sent:
         plan, uri = delivery.plan, delivery.tracking_uri
         if plan is None:
             raise StorageError("a waiting delivery has lost its plan", where=str(self._folder))
         if uri in away:
             return Sent(key=plan.key, run_name=plan.run_name, error=away[uri])
+        if plan.parent_key in busy:
+            return Sent(key=plan.key, run_name=plan.run_name, note=busy[plan.parent_key])
         try:
             with closing(self._gateway(uri)) as gateway:
-                receipt = self._sent(plan, outbox, gateway, fresh=False, progress=progress)
+                receipt = self._sent(plan, outbox, gateway, progress=progress)
+        except BusyError as other:
+            busy[plan.key] = other.message
+            return Sent(key=plan.key, run_name=plan.run_name, note=other.message)
         except (DestinationError, InputError) as error:
             if error.code == DestinationUnreachableError.default_code:
                 away[uri] = error
@@ -131,10 +159,20 @@ class MlflowDestination:
         return Sent(key=plan.key, run_name=plan.run_name, receipt=receipt)
 
     def _gateway(self, uri: str) -> Gateway:
+        check_tracking_uri(uri)
         return open_gateway(uri, environ=self._environ, patience=self._patience)
 
-    def _sent(self, plan: RunPlan, outbox: Outbox, gateway: Gateway, *, fresh: bool, progress: StepSink) -> Receipt:
-        receipt = deliver(plan, outbox, gateway, fresh=fresh, progress=progress)
+    def _sent(
+        self,
+        plan: RunPlan,
+        outbox: Outbox,
+        gateway: Gateway,
+        *,
+        fresh: bool = False,
+        wait_s: float = 0.0,
+        progress: StepSink,
+    ) -> Receipt:
+        receipt = deliver(plan, outbox, gateway, fresh=fresh, wait_s=wait_s, progress=progress)
         shutil.rmtree(self._staging(plan), ignore_errors=True)
         return receipt
 

@@ -21,4 +21,4 @@ def open_gateway(tracking_uri: str, *, environ: Mapping[str, str], patience: Pat
     """
     if is_http(tracking_uri) and not needs_stock_client(urlsplit(tracking_uri), environ):
         return RestGateway(tracking_uri, environ=environ, patience=patience)
-    return StockGateway(tracking_uri, patience)
+    return StockGateway(tracking_uri, patience, environ=environ)

@@ -9,7 +9,6 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, TypeVar
 
@@ -29,7 +28,7 @@ from evaltrail.destinations.mlflow.refusal import (
     unreachable,
 )
 from evaltrail.destinations.mlflow.run_plan import PlannedDataset
-from evaltrail.destinations.mlflow.tracking_uri import is_http, public_uri, sqlite_file
+from evaltrail.destinations.mlflow.tracking_uri import is_http, public_uri, sqlite_file, without_login
 
 if TYPE_CHECKING:
     from mlflow.entities import Experiment, Run
@@ -38,6 +37,11 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 _NOISY_LOGGERS = ("mlflow", "alembic")
+_CLIENT_PREFIXES = ("MLFLOW_", "AWS_", "DATABRICKS_")
+_CLIENT_NAMES = frozenset(
+    {"http_proxy", "https_proxy", "all_proxy", "no_proxy", "requests_ca_bundle", "curl_ca_bundle"}
+)
+"""Variables that the client, its request signing and its artifact stores read."""
 _MIGRATION_S = 120.0
 """Seconds in which MLflow makes the tables of a fresh store, generously."""
 _ANSWERED = re.compile(r"failed with error code (\d{3}) != 200\. Response body: '(.*)'")
@@ -50,10 +54,14 @@ class StockGateway:
     Args:
         tracking_uri: any URI MLflow knows.
         patience: bounds of every call; the client's own retries (247 s for one call by default) are off meanwhile.
+        environ: variables the client is to see besides those of the process, such as a .env file's.
     """
 
-    def __init__(self, tracking_uri: str, patience: Patience | None = None) -> None:
+    def __init__(
+        self, tracking_uri: str, patience: Patience | None = None, *, environ: Mapping[str, str] = os.environ
+    ) -> None:
         self.tracking_uri = tracking_uri
+        self._environ = environ
         self._patience = patience or Patience()
         self._where = public_uri(tracking_uri)
         self._opened: MlflowClient | None = None
@@ -75,11 +83,6 @@ class StockGateway:
     def experiment_by_id(self, experiment_id: str) -> ExperimentState:
         """The experiment with that id; a deleted one is refused."""
         return self._experiment_state(self._ask(lambda: self._client.get_experiment(experiment_id)))
-
-    def tag_experiment(self, experiment_id: str, tags: Mapping[str, str]) -> None:
-        """Set these tags on the experiment."""
-        for name, value in tags.items():
-            self._ask(partial(self._client.set_experiment_tag, experiment_id, name, value))
 
     def create_run(self, run: NewRun) -> RunState:
         """A new run, RUNNING; a lost answer is an error with the code ``answer_lost``."""
@@ -174,7 +177,7 @@ class StockGateway:
     def _ask(self, call: Callable[[], Result], *, is_repeatable: bool = True) -> Result:
         def attempt() -> Result:
             try:
-                with _quiet(), _client_bounds(self._patience):
+                with _client_settings(self._patience, self._environ), _quiet():
                     return call()
             except DestinationError:
                 raise
@@ -184,7 +187,7 @@ class StockGateway:
         return self._patience.insist(attempt)
 
     def _translation(self, error: Exception, *, is_repeatable: bool) -> DestinationError:
-        said = " ".join(str(error).split())
+        said = without_login(" ".join(str(error).split()), self.tracking_uri)
         code = str(getattr(error, "error_code", ""))
         response, answered = getattr(error, "response", None), _ANSWERED.search(said)
         if response is not None:
@@ -232,7 +235,7 @@ def _alone(tracking_uri: str) -> Iterator[None]:
         with lease(file.parent, f".{file.name}", wait_s=_MIGRATION_S):
             yield
     except BusyError as error:
-        raise unreachable(f"its tables are being made: {error.message}", where=tracking_uri) from error
+        raise unreachable(f"its tables are being made: {error.message}", where=public_uri(tracking_uri)) from error
 
 
 @contextmanager
@@ -254,14 +257,15 @@ def _quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _client_bounds(patience: Patience) -> Iterator[None]:
-    """The client's own settings for the duration: one try, as long as one of ours."""
-    bounds = {
+def _client_settings(patience: Patience, environ: Mapping[str, str]) -> Iterator[None]:
+    """The client's settings for the duration: what the process does not say itself, and one try as long as ours."""
+    settings = {
+        **{name: value for name, value in environ.items() if _is_the_clients(name) and name not in os.environ},
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
         "MLFLOW_HTTP_REQUEST_TIMEOUT": str(max(1, round(patience.read_s))),
     }
-    before = {name: os.environ.get(name) for name in bounds}
-    os.environ.update(bounds)
+    before = {name: os.environ.get(name) for name in settings}
+    os.environ.update(settings)
     try:
         yield
     finally:
@@ -270,3 +274,7 @@ def _client_bounds(patience: Patience) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def _is_the_clients(name: str) -> bool:
+    return name.startswith(_CLIENT_PREFIXES) or name.lower() in _CLIENT_NAMES

@@ -14,13 +14,14 @@ _PAUSE_S = 0.05
 
 
 @contextmanager
-def lease(folder: Path, key: str, *, wait_s: float = 0.0) -> Iterator[None]:
+def lease(folder: Path, key: str, *, wait_s: float = 0.0, deed: str = "doing this") -> Iterator[None]:
     """Hold the key while the block runs; the kernel frees it when its holder dies.
 
     Args:
         folder: holds one file while the key is held.
         key: a file name.
         wait_s: seconds to wait for another holder.
+        deed: what its holder is doing, for the message.
 
     Raises:
         BusyError: another process, or another thread, still holds it; the message names the process.
@@ -30,7 +31,7 @@ def lease(folder: Path, key: str, *, wait_s: float = 0.0) -> Iterator[None]:
     with ExitStack() as held:
         while True:
             try:
-                held.enter_context(hold_lock(file, "process {pid} is already doing this"))
+                held.enter_context(hold_lock(file, "process {pid} is " + deed))
                 break
             except BusyError:
                 if time.monotonic() > deadline:

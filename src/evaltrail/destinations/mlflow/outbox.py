@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,12 +15,12 @@ import msgspec
 from evaltrail.core.delivery import Receipt, Skipped
 from evaltrail.core.errors import StorageError
 from evaltrail.destinations.mlflow.run_plan import RunPlan
+from evaltrail.store.statements import read_statements
 
 Phase = Literal["planned", "creating", "created", "batched", "inputs", "finished"]
 """What MLflow is known to hold: nothing, perhaps a run, the run, its batches and some files, its inputs, all."""
 
-_STATEMENT = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- name: |\Z)", re.MULTILINE | re.DOTALL)
-_STATEMENTS = dict(_STATEMENT.findall(Path(__file__).with_name("outbox.sql").read_text(encoding="utf-8")))
+_STATEMENTS = read_statements(Path(__file__).with_name("outbox.sql"))
 _WAIT_S = 10.0
 
 
@@ -115,11 +114,6 @@ class Outbox:
     def waiting(self) -> list[Delivery]:
         """Deliveries that are not finished, in the order they were put."""
         return [_delivery(row) for row in self._read("waiting")]
-
-    def receipt(self, key: str) -> Receipt | None:
-        """The receipt of a finished delivery, else None."""
-        rows = self._read("receipts", key=key)
-        return msgspec.json.decode(rows[0]["receipt"], type=Receipt) if rows else None
 
     def close(self) -> None:
         """Close the file."""

@@ -39,8 +39,5 @@ WHERE key = :key AND tracking_uri = :tracking_uri;
 UPDATE deliveries SET attempts = attempts + 1, last_error = :last_error
 WHERE key = :key AND tracking_uri = :tracking_uri;
 
--- name: receipts
-SELECT receipt FROM deliveries WHERE key = :key AND receipt IS NOT NULL ORDER BY rowid DESC LIMIT 1;
-
 -- name: waiting
 SELECT * FROM deliveries WHERE phase <> 'finished' ORDER BY rowid;

@@ -15,7 +15,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """Bounds of one request to MLflow; the defaults suit a person who waits."""
+    """Bounds of one request to MLflow, and of the wait for one's turn; the defaults suit a person who waits."""
 
     connect_s: float = 3.0
     """Seconds to reach the server."""
@@ -25,6 +25,8 @@ class Patience:
     """Seconds after which nothing is tried again."""
     pause_s: float = 0.25
     """Seconds before the second attempt; doubled before each further one."""
+    lease_s: float = 5.0
+    """Seconds another process that sends the same delivery is waited for."""
 
     def insist(self, attempt: Callable[[], Result]) -> Result:
         """What the attempt returns, tried again while MLflow cannot be reached and patience lasts.

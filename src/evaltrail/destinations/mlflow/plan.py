@@ -152,7 +152,10 @@ def _our_tags(
 
 def _artifacts(bundle: ResultBundle, options: DeliveryOptions) -> tuple[PlannedArtifact, ...]:
     paths = unique_paths(item.path for item in bundle.artifacts)
-    planned = [PlannedArtifact(path=paths[item.path], file=str(item.file)) for item in bundle.artifacts]
+    planned = [
+        PlannedArtifact(path=paths[item.path], file=str(item.file), is_required=item.role == "required")
+        for item in bundle.artifacts
+    ]
     has_samples = any(task.samples is not None for task in bundle.tasks)
     if has_samples and options.table_rows > 0 and TABLE_FILE not in paths.values():
         planned.append(PlannedArtifact(path=TABLE_FILE))

@@ -80,10 +80,6 @@ class Gateway(Protocol):
         """The experiment with that id; a deleted one is refused."""
         ...
 
-    def tag_experiment(self, experiment_id: str, tags: Mapping[str, str]) -> None:
-        """Set these tags on the experiment."""
-        ...
-
     def create_run(self, run: NewRun) -> RunState:
         """A new run, RUNNING; a lost answer is an error with the code ``answer_lost``."""
         ...

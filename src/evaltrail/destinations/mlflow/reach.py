@@ -40,7 +40,7 @@ def check_reachable(tracking_uri: str, *, connect_s: float) -> None:
         if not os.access(file, os.W_OK):
             raise DestinationError("MLflow's store cannot be written", hint="make the file writable", where=where)
         return
-    url = urlsplit(tracking_uri)
+    url = urlsplit(where)
     port = url.port or _PORTS.get(url.scheme.partition("+")[0])
     if url.hostname and port and not url.scheme.startswith("http"):
         try:

@@ -65,6 +65,7 @@ class RestGateway:
         self.tracking_uri = tracking_uri
         url = urlsplit(tracking_uri)
         login = read_login(url, environ)
+        self._environ = environ
         self._patience = patience or Patience()
         self._where = public_uri(tracking_uri)
         self._prefix = url.path.rstrip("/")
@@ -92,11 +93,6 @@ class RestGateway:
         """The experiment with that id; a deleted one is refused."""
         query = urlencode({"experiment_id": experiment_id})
         return self._experiment(self._get(f"experiments/get?{query}", ExperimentBody))
-
-    def tag_experiment(self, experiment_id: str, tags: Mapping[str, str]) -> None:
-        """Set these tags on the experiment."""
-        for name, value in tags.items():
-            self._do("experiments/set-experiment-tag", {"experiment_id": experiment_id, "key": name, "value": value})
 
     def create_run(self, run: NewRun) -> RunState:
         """A new run, RUNNING; a lost answer is an error with the code ``answer_lost``."""
@@ -135,7 +131,7 @@ class RestGateway:
         """Store a file of the run under the path; repeating it overwrites."""
         place = urlsplit(run.artifact_uri)
         if place.scheme != "mlflow-artifacts" or place.netloc:
-            self._stock = self._stock or StockGateway(self.tracking_uri, self._patience)
+            self._stock = self._stock or StockGateway(self.tracking_uri, self._patience, environ=self._environ)
             self._stock.put_artifact(run, path, file)
             return
         target = f"{_ARTIFACTS}/{quote(place.path.strip('/'))}/{quote(path)}"

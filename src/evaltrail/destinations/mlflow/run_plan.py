@@ -33,6 +33,8 @@ class PlannedArtifact:
     path: str
     file: str = ""
     """Where the bytes lie; empty = made from the bundle when the delivery begins."""
+    is_required: bool = False
+    """Whether the run is incomplete without it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

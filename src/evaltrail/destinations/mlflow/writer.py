@@ -14,9 +14,11 @@ from evaltrail.destinations.mlflow.outbox import Delivery, Outbox
 from evaltrail.destinations.mlflow.port import ANSWER_LOST, ExperimentState, Gateway, NewRun, RunState
 from evaltrail.destinations.mlflow.refusal import TOO_LARGE
 from evaltrail.destinations.mlflow.run_plan import PlannedArtifact, RunPlan
-from evaltrail.destinations.mlflow.tracking_uri import run_url
+from evaltrail.destinations.mlflow.tracking_uri import run_url, without_login
 
 KEY_TAG = "evaltrail.key"
+REQUIRED_MISSING = "required file missing: "
+"""How a receipt begins to say why a file did not land without which the run is incomplete."""
 
 StepSink = Callable[[str], None]
 """Called with a few words before each step, from the thread that delivers."""
@@ -31,7 +33,13 @@ def silent(step: str) -> None:
 
 
 def deliver(
-    plan: RunPlan, outbox: Outbox, gateway: Gateway, *, fresh: bool = False, progress: StepSink = silent
+    plan: RunPlan,
+    outbox: Outbox,
+    gateway: Gateway,
+    *,
+    fresh: bool = False,
+    wait_s: float = 0.0,
+    progress: StepSink = silent,
 ) -> Receipt:
     """The receipt of the one run of this plan, complete; an already complete one is left as it is.
 
@@ -40,19 +48,20 @@ def deliver(
         outbox: where the phases are recorded.
         gateway: the tracking URI to land in.
         fresh: the identity is new and was never attempted, so that no run needs to be looked for.
+        wait_s: seconds to wait for another process that delivers the same key.
         progress: told each step.
 
     Raises:
-        BusyError: another process delivers the same key.
+        BusyError: another process still delivers the same key.
         DestinationUnreachableError: MLflow is away; the delivery waits in the outbox.
         DestinationError: MLflow refuses; the delivery waits in the outbox with the reason.
     """
-    with lease(outbox.folder / "leases", plan.key):
+    with lease(outbox.folder / "leases", plan.key, wait_s=wait_s, deed="sending it"):
         delivery = outbox.put(plan, gateway.tracking_uri)
         try:
             return _Landing(plan, outbox, gateway, progress).land(delivery, fresh=fresh)
         except DestinationError as error:
-            outbox.fail(delivery, str(error))
+            outbox.fail(delivery, without_login(str(error), gateway.tracking_uri))
             raise
 
 
@@ -73,7 +82,7 @@ class _Landing:
         given = self._given_run() if self._plan.run_id else None
         experiment = self._experiment(given)
         run = given or self._known_run(delivery, experiment, fresh=fresh)
-        if run is not None and run.is_terminal and run.tags.get(KEY_TAG) == self._plan.key:
+        if run is not None and self._is_complete(delivery, run):
             return self._finished(delivery, experiment, run)
         if run is None or run.run_id != delivery.run_id:
             delivery, run = self._begun(delivery, experiment, run)
@@ -94,7 +103,18 @@ class _Landing:
                 code="unknown_run",
                 hint="check MLFLOW_RUN_ID, or unset it for a new run",
             )
+        if run.tags.get(KEY_TAG, self._plan.key) != self._plan.key:
+            raise DestinationError(
+                f"the run {self._plan.run_id!r} already holds another evaluation",
+                code="run_taken",
+                hint="unset MLFLOW_RUN_ID, or name another run",
+            )
         return run
+
+    def _is_complete(self, delivery: Delivery, run: RunState) -> bool:
+        """Whether the run holds all of the plan: one of ours ends last, but a given one may have ended before us."""
+        is_said = not self._plan.run_id or delivery.phase == "finished"
+        return is_said and run.is_terminal and run.tags.get(KEY_TAG) == self._plan.key
 
     def _experiment(self, given: RunState | None) -> ExperimentState:
         known_id = self._plan.experiment_id if given is None else given.experiment_id
@@ -123,14 +143,15 @@ class _Landing:
     def _begun(
         self, delivery: Delivery, experiment: ExperimentState, run: RunState | None
     ) -> tuple[Delivery, RunState]:
-        """The delivery at its first recorded step, with a run that is open: found, given or created."""
+        """The delivery at its first recorded step, with its run: found, given or created.
+
+        A given run that has ended is not reopened: MLflow takes what comes later, and a refusal leaves it as it was.
+        """
         delivery = replace(delivery, phase="creating", experiment_id=experiment.id, run_id="", artifacts=0, skipped=())
         self._outbox.advance(delivery)
         if run is None:
             self._progress("creating the run")
             run = self._created(experiment)
-        elif run.is_terminal:
-            self._gateway.set_status(run.run_id, "RUNNING")
         return self._outbox.advance(replace(delivery, phase="created", run_id=run.run_id)), run
 
     def _created(self, experiment: ExperimentState) -> RunState:
@@ -189,9 +210,8 @@ class _Landing:
         """Nothing, or why the file could not land."""
         file = Path(artifact.file)
         if not artifact.file or not file.is_file():
-            return (
-                Skipped(what=f"artifact {artifact.path}", why=f"there is no file {artifact.file or artifact.path}"),
-            )
+            why = REQUIRED_MISSING if artifact.is_required else "there is no file "
+            return (Skipped(what=f"artifact {artifact.path}", why=why + (artifact.file or artifact.path)),)
         try:
             self._gateway.put_artifact(run, artifact.path, file)
         except DestinationError as error:
