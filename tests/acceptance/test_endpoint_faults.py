@@ -99,9 +99,7 @@ def test_an_endpoint_that_never_answers_ends_the_run_in_seconds(evaltrail):
     assert "--url" in one_error(done)
 
 
-@pytest.mark.parametrize(
-    ("status", "step"), [(401, "OPENAI_API_KEY"), pytest.param(404, "/v1", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize(("status", "step"), [(401, "--api-key-env"), pytest.param(404, "/v1", marks=pytest.mark.slow)])
 def test_a_refusal_that_will_not_change_ends_the_run_at_once(evaltrail, endpoint, status, step):
     """401 and 404 are not retried: a handful of requests, exit 1, and what to set."""
     endpoint.configure(force_status=status)

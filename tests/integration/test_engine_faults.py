@@ -16,11 +16,16 @@ from model_calls import ask_many, ask_one, right
 @pytest.mark.parametrize(
     ("knobs", "error"),
     [
-        ({"p500": 1}, "http_500"), ({"p503": 1}, "http_503"), ({"pgarbage": 1}, "garbage"), ({"pempty": 1}, "empty"),
-        ({"pnull": 1}, "empty"), ({"preset": 1}, "reset"), ({"p400": 1}, "http_400"),
+        ({"p500": 1}, "http_500"),
+        pytest.param({"p503": 1}, "http_503", marks=pytest.mark.slow),
+        ({"pgarbage": 1}, "garbage"),
+        pytest.param({"pempty": 1}, "empty", marks=pytest.mark.slow),
+        pytest.param({"pnull": 1}, "empty", marks=pytest.mark.slow),
+        pytest.param({"preset": 1}, "reset", marks=pytest.mark.slow),
+        ({"p400": 1}, "http_400"),
         ({"force_status": 422}, "http_422"),
     ],
-)  # fmt: skip
+)
 def test_a_fault_that_stays_is_that_samples_error(knobs, error):
     """Retried as often as allowed where that may help, never where it cannot."""
     with MockEndpoint(**knobs) as mock:
@@ -43,11 +48,16 @@ def test_a_hang_ends_at_the_timeout():
 @pytest.mark.parametrize(
     "knobs",
     [
-        {"p500": 0.1, "pgarbage": 0.05, "pempty": 0.05}, {"preset": 0.3}, {"phang": 0.05}, {"p503": 0.2, "pnull": 0.1},
-        {"p429": 0.3, "retry_after": "0"}, {"p429": 0.3, "retry_after": ""},
-        {"p429": 0.3, "reset_requests": "20ms"}, {"close_after": 3},
+        pytest.param({"p500": 0.1, "pgarbage": 0.05, "pempty": 0.05}, marks=pytest.mark.slow),
+        {"preset": 0.3},
+        pytest.param({"phang": 0.05}, marks=pytest.mark.slow),
+        pytest.param({"p503": 0.2, "pnull": 0.1}, marks=pytest.mark.slow),
+        {"p429": 0.3, "retry_after": "0"},
+        pytest.param({"p429": 0.3, "retry_after": ""}, marks=pytest.mark.slow),
+        {"p429": 0.3, "reset_requests": "20ms"},
+        {"close_after": 3},
     ],
-)  # fmt: skip
+)
 def test_passing_faults_cost_nothing_but_time(knobs):
     """Every question gets its right answer in the end."""
     with MockEndpoint(**knobs) as mock:

@@ -293,6 +293,7 @@ def run_python(program, folder, *arguments):
     return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False, timeout=120)
 
 
+@pytest.mark.slow
 def test_the_default_store_is_made_in_silence_and_used_again(tmp_path):
     """No URI at all: sqlite in the working folder, artifacts beside it, and not a word of migrations on stderr."""
     program = (

@@ -120,7 +120,7 @@ def test_killed_at_any_step_the_next_attempt_completes_the_one_run(url, tmp_path
         assert outbox.get(planned(tmp_path, experiment).key, url).receipt == receipt
 
 
-@pytest.mark.parametrize("deed", ["lose", "refuse", "fail_after"])
+@pytest.mark.parametrize("deed", ["lose", pytest.param("refuse", marks=pytest.mark.slow), "fail_after"])
 @pytest.mark.parametrize("step", range(8))
 def test_one_lost_answer_or_503_is_repaired_within_the_same_attempt(url, tmp_path, experiment, unbroken, step, deed):
     """Whichever request goes wrong once (also the one that creates the run), one attempt suffices."""
