@@ -51,6 +51,7 @@ class Journal:
             raise storage_error(error, file) from error
         self.done: set[int] = set()
         """``index * repeats + repeat`` of every row that is there."""
+        self._places = _Places()
         self._size = self._load()
         self._is_dirty = False
         self._closed = threading.Event()
@@ -75,9 +76,14 @@ class Journal:
         except OSError as error:
             os.ftruncate(self._handle, self._size)
             raise storage_error(error, self.file) from error
+        self._places.add(sample.index, sample.repeat, self._size)
         self._size += len(row)
         self.done.add(sample.index * self._repeats + sample.repeat)
         self._is_dirty = True
+
+    def samples(self) -> JournalSamples:
+        """The samples in the order of the data set, without reading the file for their places again."""
+        return JournalSamples(self.file, self._places)
 
     def close(self) -> None:
         """Sync and close; harmless when closed already."""
@@ -103,8 +109,9 @@ class Journal:
 
     def _load(self) -> int:
         size = self.file.stat().st_size
-        for key, _ in row_places(self.file):
+        for key, offset in row_places(self.file):
             self.done.add(key.index * self._repeats + key.repeat)
+            self._places.add(key.index, key.repeat, offset)
         if size and os.pread(self._handle, 1, size - 1) != b"\n":
             try:
                 size += os.write(self._handle, b"\n")
@@ -121,28 +128,48 @@ class Journal:
                     os.fsync(self._handle)
 
 
-class JournalSamples:
-    """The samples of a finished journal in the order of the data set, read one at a time."""
+class _Places:
+    """Where each row begins, and which sample it is; 16 bytes a row."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self) -> None:
+        self._keys, self._offsets = array("q"), array("q")
+
+    def add(self, index: int, repeat: int, offset: int) -> None:
+        self._keys.append(index << 20 | repeat)
+        self._offsets.append(offset)
+
+    def in_order(self) -> Iterator[int]:
+        """The offsets in the order of the data set."""
+        for number in sorted(range(len(self._keys)), key=self._keys.__getitem__):
+            yield self._offsets[number]
+
+
+class JournalSamples:
+    """The samples of a finished journal in the order of the data set, read one at a time.
+
+    Args:
+        file: the journal.
+        places: where its rows are; None = they are looked up.
+    """
+
+    def __init__(self, file: Path, places: _Places | None = None) -> None:
         self.file = file
+        self._places = places
 
     def __iter__(self) -> Iterator[Sample]:
         if not self.file.exists() or self.file.stat().st_size == 0:
             return
         decode = msgspec.json.Decoder(Sample).decode
         with self.file.open("rb") as rows, mmap.mmap(rows.fileno(), 0, access=mmap.ACCESS_READ) as view:
-            for offset in self._offsets():
+            for offset in (self._places or self._found()).in_order():
                 view.seek(offset)
                 yield decode(view.readline())
 
-    def _offsets(self) -> Iterator[int]:
-        places, offsets = array("q"), array("q")
+    def _found(self) -> _Places:
+        places = _Places()
         for key, offset in row_places(self.file):
-            places.append(key.index << 20 | key.repeat)
-            offsets.append(offset)
-        for number in sorted(range(len(places)), key=places.__getitem__):
-            yield offsets[number]
+            places.add(key.index, key.repeat, offset)
+        return places
 
 
 def row_places(file: Path) -> Iterator[tuple[RowKey, int]]:

@@ -29,7 +29,7 @@ from evaltrail.service.order import Order, Result
 from evaltrail.service.prepare import Prepared, prepare
 from evaltrail.service.record import failure_object, recorded
 from evaltrail.service.report import count_line
-from evaltrail.service.summary import build_bundle
+from evaltrail.service.summary import Asked, build_bundle
 from evaltrail.store.ledger import Entry, Ledger
 from evaltrail.store.work import Work, claim_work
 
@@ -121,10 +121,10 @@ class _Run:
             self._watch.notice(f"going on with evaluation {self._work.state.evaluation_id}, which was cut short")
         if not (self._folder / MANIFEST).is_file():
             self.log.write(f"asking {request.target.id} at {public_url(request.target.url) or 'no endpoint'}")
-            seconds = self._ask()
+            asked = self._ask()
             write_bundle(
                 self._folder,
-                lambda made: build_bundle(made, self._work, request, tasks, seconds=seconds, version=VERSION),
+                lambda made: build_bundle(made, self._work, request, tasks, asked=asked, version=VERSION),
             )
         if self._order.out is not None:
             copy_bundle(self._folder, self._order.out)
@@ -137,8 +137,8 @@ class _Run:
             errors=(*_shortcomings(bundle, self._order.allow_unscored), *landed.errors),
         )
 
-    def _ask(self) -> dict[str, float]:
-        """Wall seconds of each task that was asked in one go."""
+    def _ask(self) -> dict[str, Asked]:
+        """What is known of each task, all of whose samples are in its journal now."""
         try:
             asyncio.get_running_loop()
         except RuntimeError:
@@ -147,7 +147,7 @@ class _Run:
         with ThreadPoolExecutor(1) as aside:
             return aside.submit(self._ask_in_loop).result()
 
-    def _ask_in_loop(self) -> dict[str, float]:
+    def _ask_in_loop(self) -> dict[str, Asked]:
         import uvloop  # noqa: PLC0415  only where something is asked
 
         try:
@@ -156,9 +156,9 @@ class _Run:
         except InputError as error:  # the data was good in the first pass, so this is no mistake in the order
             raise EvaltrailError(error.message, code=error.code, where=error.where, hint=error.hint) from error
 
-    async def _ask_all(self) -> dict[str, float]:
+    async def _ask_all(self) -> dict[str, Asked]:
         stored = self._stored()
-        seconds: dict[str, float] = {}
+        asked: dict[str, Asked] = {}
         for number, task in enumerate(self._prepared.tasks):
             with Journal(self._work.journal(number), task.repeats) as journal:
                 is_whole = not journal.done
@@ -172,10 +172,10 @@ class _Run:
                         stored=stored,
                         on_progress=self._watch.progress,
                     )
-                if is_whole:
-                    seconds[task.name] = time.monotonic() - started
+                seconds = time.monotonic() - started if is_whole else None
+                asked[task.name] = Asked(samples=journal.samples(), seconds=seconds)
                 self.log.write(f"{task.name}: {len(journal.done)} samples are answered")
-        return seconds
+        return asked
 
     def _stored(self) -> Callable[[str], Answer | None]:
         if not self._order.request.reuse_answers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from array import array
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,13 +27,22 @@ from evaltrail.service.report import write_report
 from evaltrail.store.work import Work
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is known of a task once every sample is in its journal."""
+
+    samples: JournalSamples
+    seconds: float | None = None
+    """Wall seconds, for a task that was asked in one go."""
+
+
 def build_bundle(
     folder: Path,
     work: Work,
     request: EvaluationRequest,
     tasks: Sequence[NativeTask],
     *,
-    seconds: Mapping[str, float],
+    asked: Mapping[str, Asked],
     version: str,
 ) -> ResultBundle:
     """Write everything but the manifest into a folder; what the manifest has to say.
@@ -42,13 +52,16 @@ def build_bundle(
         work: whose journals are complete.
         request: what was asked for.
         tasks: the tasks of the request, in its order.
-        seconds: task to wall seconds, for tasks that were not cut short.
+        asked: task to what is known from asking it, for tasks that this process asked.
         version: of evaltrail.
     """
     names = [metric.name for task in tasks for metric in task.metrics]
     with SamplesWriter(folder / layout.SAMPLES, names) as table:
         results = tuple(
-            _summarise(task, work.journal(number), table, seconds, version) for number, task in enumerate(tasks)
+            _summarise(
+                task, asked.get(task.name) or Asked(samples=JournalSamples(work.journal(number))), table, version
+            )
+            for number, task in enumerate(tasks)
         )
     bundle = ResultBundle(
         id=work.state.evaluation_id,
@@ -74,12 +87,10 @@ def public_request(request: EvaluationRequest) -> bytes:
     return msgspec.json.encode(whole)
 
 
-def _summarise(
-    task: NativeTask, journal: Path, table: SamplesWriter, seconds: Mapping[str, float], version: str
-) -> TaskResult:
+def _summarise(task: NativeTask, asked: Asked, table: SamplesWriter, version: str) -> TaskResult:
     aggregator = Aggregator(task.metrics, task.repeats)
     usage = _Usage()
-    for sample in JournalSamples(journal):
+    for sample in asked.samples:
         aggregator.add(sample)
         usage.add(sample)
         table.add(task.name, sample)
@@ -93,7 +104,7 @@ def _summarise(
         )
     is_failed = counts.total > 0 and counts.scored == 0
     reason = max(counts.unscored, key=lambda word: counts.unscored[word], default="") if is_failed else ""
-    timed = {"runtime_seconds": seconds[task.name]} if task.name in seconds else {}
+    timed = {} if asked.seconds is None else {"runtime_seconds": asked.seconds}
     return TaskResult(
         name=task.name,
         provider=task.provider,
@@ -102,7 +113,7 @@ def _summarise(
         metrics=aggregator.metrics(),
         counts=counts,
         dataset=task.dataset,
-        samples=JournalSamples(journal),
+        samples=asked.samples,
         status="failed" if is_failed else "completed",
         error=f"no sample could be scored: {reason}" if is_failed else "",
         usage={**timed, **usage.totals()},
