@@ -19,6 +19,8 @@ from evaltrail.core.errors import InputError
 from evaltrail.core.sample import Sample, Score
 
 _BATCH = 1024
+_BATCH_CHARACTERS = 8_000_000
+"""Rows with long texts go to the disk sooner, so that a batch of them fits in memory."""
 _TEXTS = ("task", "id", "input", "messages", "output", "extracted", "reasoning", "finish_reason")
 _MORE_TEXTS = ("error", "detail", "group", "request", "attributes", "scores", "choice_logprobs")
 _JSON = ("messages", "attributes", "scores", "choice_logprobs")
@@ -52,6 +54,7 @@ class SamplesWriter:
         }
         self._schema = pa.schema(list(kinds.items()))
         self._rows: list[tuple[str, Sample]] = []
+        self._characters = 0
         self._file = file
         try:
             self._writer: Any = parquet.ParquetWriter(file, self._schema, compression="zstd")
@@ -61,7 +64,8 @@ class SamplesWriter:
     def add(self, task: str, sample: Sample) -> None:
         """Add one sample; every few thousand go to the disk together."""
         self._rows.append((task, sample))
-        if len(self._rows) >= _BATCH:
+        self._characters += _characters(sample)
+        if len(self._rows) >= _BATCH or self._characters >= _BATCH_CHARACTERS:
             self._flush()
 
     def __enter__(self) -> Self:
@@ -82,6 +86,7 @@ class SamplesWriter:
         except OSError as error:
             raise storage_error(error, self._file) from error
         self._rows.clear()
+        self._characters = 0
 
     def _columns(self) -> dict[str, Any]:
         samples = [sample for _, sample in self._rows]
@@ -139,6 +144,13 @@ class SamplesWriter:
             if value is not None:
                 bits[place >> 3] |= 1 << (place & 7)
         return self._arrow.py_buffer(bytes(bits))
+
+
+def _characters(sample: Sample) -> int:
+    """The characters of the fields that may be long."""
+    asked = sample.input if isinstance(sample.input, str) else "".join(turn.get("content", "") for turn in sample.input)
+    others = sum(len(value) for value in sample.attributes.values() if isinstance(value, str))
+    return len(asked) + len(sample.output or "") + len(sample.reasoning) + sum(map(len, sample.contexts)) + others
 
 
 class ParquetSamples:

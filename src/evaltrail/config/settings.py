@@ -48,7 +48,7 @@ def load_settings(environ: Mapping[str, str] | None = None, dotenv: Path | None 
         InputError: a variable holds what it cannot mean, or the .env file cannot be read.
     """
     own = dict(os.environ if environ is None else environ)
-    merged = {**_read_dotenv(dotenv), **own}
+    merged = {**read_dotenv(dotenv), **own}
     datasets = merged.get("EVALTRAIL_DATASETS_DIR", "")
     return Settings(
         home=Path(merged.get("EVALTRAIL_HOME") or _data_folder(merged)).expanduser().absolute(),
@@ -87,7 +87,12 @@ def _data_folder(merged: Mapping[str, str]) -> Path:
     return Path("~/.local/share/evaltrail")
 
 
-def _read_dotenv(path: Path | None) -> dict[str, str]:
+def read_dotenv(path: Path | None) -> dict[str, str]:
+    """The variables of a .env file; none where there is no file.
+
+    Raises:
+        InputError: it cannot be read.
+    """
     if path is None or not path.is_file():
         return {}
     from dotenv import dotenv_values  # noqa: PLC0415  only where a .env file is there

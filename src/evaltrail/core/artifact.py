@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Role = Literal["required", "extra", "log"]
+Role = Literal["required", "extra", "log", "samples"]
+"""``required``: no run is complete without it; ``samples``: raw rows that come along as samples, so not uploaded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,3 +23,7 @@ class Artifact:
     size_bytes: int = 0
     sha256: str = ""
     """Empty until computed."""
+    task: str = ""
+    """Name of the one task that it belongs to; empty = the whole result."""
+    may_hold_secrets: bool = False
+    """Whether it is a text that settings may stand in; it lands without the secrets among them."""

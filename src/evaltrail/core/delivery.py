@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from evaltrail.core.artifact import Role
 from evaltrail.core.values import Scalar
 
-RunLayout = Literal["per_bundle", "nested"]
+RunLayout = Literal["per_bundle", "per_task", "per_file", "nested"]
+"""One run a result, one a task, one a source file, or one a result with one more a task below it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,16 @@ class DeliveryOptions:
     """Empty = as the settings say, else ``per_bundle``."""
     table_rows: int = 2000
     """Rows of ``eval_results_table.json`` at most."""
+    default_experiment: str = "evaltrail"
+    """The road's experiment where neither the user nor a variable names one."""
+    log_metrics: tuple[str, ...] = ()
+    """Only metrics one of these is part of, whatever the case (``*?[`` make it a glob); empty = all."""
+    artifact_roles: frozenset[Role] = frozenset({"required", "extra", "log"})
+    """Which files are uploaded; empty = none at all."""
+    exclude_patterns: tuple[str, ...] = ()
+    """Globs of artifact paths and file names that are not uploaded."""
+    skip_existing: bool = False
+    """A complete run of the same source, however it was delivered, is left as it is and nothing is added."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,3 +72,5 @@ class Receipt:
     skipped: tuple[Skipped, ...] = ()
     status: str = ""
     """MLflow's word: FINISHED, FAILED or KILLED."""
+    is_existing: bool = False
+    """Whether a complete run was already there and nothing was sent."""

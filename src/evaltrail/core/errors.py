@@ -6,11 +6,14 @@ EvaltrailError                        exit 1
 +-- EndpointError                     exit 1   the model endpoint refuses us or is gone
 +-- StorageError                      exit 1   the disk refuses a write
 +-- InterruptError                    exit 130 stopped from outside; goes on with the same command
++-- PartialError                      its own   some of several results did not land; holds what did
 +-- DestinationError                  exit 1   MLflow refuses what was sent
     +-- DestinationUnreachableError   exit 3   MLflow cannot be reached; the outbox keeps the results
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 class EvaltrailError(Exception):
@@ -74,6 +77,25 @@ class InterruptError(EvaltrailError):
 
     exit_code = 130
     default_code = "interrupted"
+
+
+class PartialError(EvaltrailError):
+    """Some of several results did not land.
+
+    Args:
+        errors: why, one each; the first is told.
+        receipts: of what did land.
+    """
+
+    default_code = "partial"
+
+    def __init__(self, errors: Sequence[EvaltrailError], receipts: Sequence[object] = ()) -> None:
+        first = errors[0]
+        more = f", and {len(errors) - 1} more errors" if len(errors) > 1 else ""
+        super().__init__(first.message + more, code=first.code, hint=first.hint, where=first.where)
+        self.errors = tuple(errors)
+        self.receipts = tuple(receipts)
+        self.exit_code = max(error.exit_code for error in errors)
 
 
 class DestinationError(EvaltrailError):

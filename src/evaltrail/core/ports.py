@@ -7,7 +7,9 @@ from typing import Protocol, Self
 
 from evaltrail.core.answer import Answer, Prompt
 from evaltrail.core.metric import Better
+from evaltrail.core.result import ResultBundle
 from evaltrail.core.sample import Sample, Score
+from evaltrail.core.source import Evidence, Source
 
 
 class Model(Protocol):
@@ -59,4 +61,23 @@ class Metric(Protocol):
 
     def score(self, sample: Sample) -> Score:
         """The score of a sample that has an output; pure and bounded."""
+        ...
+
+
+class Reader(Protocol):
+    """Turns what another program left on disk into a ResultBundle. Holds no state; used by several threads."""
+
+    def sniff(self, source: Source) -> Evidence | None:
+        """Why the source is the head of a result of this format, or None; cheap, and never raises for bad content.
+
+        A head is what one result hangs on: the results file that its samples files belong to, or a whole folder.
+        """
+        ...
+
+    def read(self, source: Source) -> ResultBundle:
+        """The result, with every number in it under a unique name, or listed as skipped with the reason.
+
+        Raises:
+            InputError: nothing of it can be read; the message says where and why.
+        """
         ...

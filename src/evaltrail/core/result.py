@@ -9,6 +9,7 @@ from typing import Literal
 
 from evaltrail.core.artifact import Artifact
 from evaltrail.core.dataset import Dataset
+from evaltrail.core.delivery import Skipped
 from evaltrail.core.metric import MetricValue
 from evaltrail.core.sample import SampleStream
 from evaltrail.core.values import Scalar
@@ -36,6 +37,9 @@ class TaskResult:
     name: str
     provider: str
     provider_version: str = ""
+    prefix: str | None = None
+    """What stands before the names of its metrics, with a ``/``; None = the task's name, empty = nothing (where the
+    producer's own names already tell tasks apart)."""
     config: Mapping[str, Scalar] = field(default_factory=dict)
     """Settings that become params, flat, with dots: ``generation.temperature``."""
     metrics: tuple[MetricValue, ...] = ()
@@ -65,7 +69,11 @@ class ResultBundle:
     """A finished result, wherever it came from."""
 
     id: str
-    """Our evaluation id, or the content digest of a foreign folder: identity of the delivery."""
+    """Our evaluation id, a producer's invocation id, or the content digest of a foreign source."""
+    digest: str = ""
+    """Content digest, where the id names a source whose content may still change; empty = the id says it all."""
+    name: str = ""
+    """What its run is called where the producer has a rule for that; empty = made from tasks and model."""
     kind: Literal["evaluation", "generation", "upload"] = "evaluation"
     origin: Origin
     model: str = ""
@@ -76,3 +84,7 @@ class ResultBundle:
     status: Status = "completed"
     started_at: datetime
     ended_at: datetime
+    skipped: tuple[Skipped, ...] = ()
+    """What the reader met and could not keep as a value, and why."""
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    """Secret values met on the way; never stored, only looked for in what is about to leave the machine."""
