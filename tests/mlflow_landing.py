@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 
 from evaltrail.core.delivery import DeliveryOptions
 from evaltrail.destinations.mlflow.outbox import Outbox
@@ -16,7 +17,7 @@ SHORT = Patience(connect_s=1, read_s=10, retry_s=1, pause_s=0.05)
 
 
 def planned(folder, experiment, **options):
-    bundle = some_bundle(folder / "bundle", tasks=(some_task(metric="acc"),))
+    bundle = some_bundle(folder / "bundle", tasks=(replace(some_task(metric="acc"), samples=None),))
     (plan,) = plan_bundle(bundle, DeliveryOptions(experiment=experiment, table_rows=0, **options), version="0")
     return plan
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import fcntl
 import functools
 import json
 import os
@@ -13,6 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -63,6 +66,12 @@ class MlflowServer:
             )
         self._await_answer()
 
+    @property
+    def pid(self) -> int:
+        """The process that leads the server's group."""
+        assert self._process is not None
+        return self._process.pid
+
     def stop(self) -> None:
         """End the server and the workers it started."""
         if self._process is None:
@@ -92,15 +101,60 @@ class MlflowServer:
         raise RuntimeError(message)
 
 
+def shared_url() -> str:
+    """The tracking URI of the one server of this test run, whose processes share it; the last of them ends it."""
+    return _joined()[0]
+
+
 @functools.cache
-def shared_server() -> MlflowServer:
-    """The server of this test session."""
-    folder = Path(tempfile.mkdtemp(prefix="mlflow-server-"))
+def _joined() -> tuple[str, MlflowServer]:
+    """The address, and the server if this process started it (which has to be held: its child runs on)."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or str(os.getpid())
+    folder = Path(tempfile.gettempdir(), f"mlflow-server-{run}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    atexit.register(_leave, folder)
     server = MlflowServer(folder)
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    atexit.register(server.stop)
-    server.start()
-    return server
+    with _shared(folder) as shared:
+        if not shared["users"]:
+            server.start()
+            shared |= {"url": server.url, "pid": server.pid}
+        shared["users"] += 1
+        url: str = shared["url"]
+        return url, server
+
+
+def shared_port() -> int:
+    """The port of the one server of this test run."""
+    return int(shared_url().rpartition(":")[2])
+
+
+def shared_folder() -> Path:
+    """Where that server keeps its store, artifacts and log."""
+    return _joined()[1].folder
+
+
+def _leave(folder: Path) -> None:
+    with _shared(folder) as shared:
+        shared["users"] -= 1
+        is_last = not shared["users"]
+        if is_last:
+            with suppress(ProcessLookupError):
+                os.killpg(shared["pid"], signal.SIGTERM)
+    if is_last:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _shared(folder: Path) -> Iterator[dict[str, Any]]:
+    """What the processes of a test run know of their server, one of them at a time."""
+    with (folder / "shared.json").open("a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        known: dict[str, Any] = json.loads(file.read() or '{"users": 0}')
+        yield known
+        file.seek(0)
+        file.truncate()
+        file.write(json.dumps(known))
 
 
 def ask(url: str, call: str, **values: object) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from evaltrail.destinations.mlflow.patience import Patience
 from evaltrail.destinations.mlflow.rest import RestGateway
 from mlflow_bundles import some_bundle
 from mlflow_proxy import unreliable
-from mlflow_server import free_port, runs_in, shared_server
+from mlflow_server import free_port, runs_in, shared_port, shared_url
 
 SHORT = Patience(connect_s=0.5, read_s=1, retry_s=0.5, pause_s=0.05)
 GATEWAYS = (lambda url: RestGateway(url, environ={}, patience=SHORT), lambda url: StockGateway(url, SHORT))
@@ -106,12 +106,12 @@ def test_results_for_a_server_that_is_away_wait_and_are_sent_by_sync(tmp_path, m
     monkeypatch.chdir(tmp_path / "elsewhere")
     (still,) = destination.sync()
     assert (still.receipt, still.error.exit_code) == (None, 3)
-    with forwarded(port, shared_server().port):
+    with forwarded(port, shared_port()):
         (sent,) = destination.sync()
     assert sent.receipt.status == "FINISHED"
-    assert sent.receipt.artifacts_logged == 4
+    assert sent.receipt.artifacts_logged == 5
     assert destination.waiting() == ()
-    assert len(runs_in(shared_server().url, experiment)) == 1
+    assert len(runs_in(shared_url(), experiment)) == 1
     assert not list((tmp_path / "outbox" / "staged").iterdir())
 
 
@@ -192,7 +192,7 @@ def test_who_answers_but_is_not_willing_is_a_refusal_with_a_next_step(make, stat
 def test_the_real_server_refuses_a_foreign_host_and_we_say_what_to_start_it_with():
     """MLflow 3.17 answers 403 to any name but its own; the error names `--allowed-hosts` with the name we used."""
     with (
-        unreliable(shared_server().url, lambda *_: "forward", host="mlflow.example:5000") as proxy,
+        unreliable(shared_url(), lambda *_: "forward", host="mlflow.example:5000") as proxy,
         closing(RestGateway(proxy.url, environ={}, patience=SHORT)) as gateway,
         pytest.raises(DestinationError) as refusal,
     ):
@@ -237,7 +237,7 @@ def test_a_password_in_the_tracking_uri_stays_out_of_what_is_said_and_kept(tmp_p
     """A store that cannot be made out of the URI is refused; neither the error nor the outbox shows the login."""
     folder = tmp_path / "outbox"
     for uri in (
-        f"mysql+nodriver://zoe:se%40cret@127.0.0.1:{shared_server().port}/db",
+        f"mysql+nodriver://zoe:se%40cret@127.0.0.1:{shared_port()}/db",
         "http://zoe:se%40cret@127.0.0.1:1",
     ):
         destination = MlflowDestination(folder, "0", environ={}, patience=SHORT)
@@ -317,11 +317,13 @@ def test_the_default_store_is_made_in_silence_and_used_again(tmp_path):
 def test_rest_never_imports_mlflow(tmp_path):
     """Landing over HTTP spares its seconds and its 169 MB."""
     program = (
-        "import sys; from pathlib import Path; from mlflow_bundles import some_bundle\n"
+        "import sys; from dataclasses import replace; from pathlib import Path\n"
+        "from mlflow_bundles import some_bundle, some_task\n"
         "from evaltrail.core.delivery import DeliveryOptions\n"
         "from evaltrail.destinations.mlflow.destination import MlflowDestination\n"
-        f"options = DeliveryOptions(tracking_uri={shared_server().url!r}, experiment='light {new_id()}')\n"
-        "MlflowDestination(Path('outbox'), '0', environ={}).deliver(some_bundle(Path('bundle')), options)\n"
+        f"options = DeliveryOptions(tracking_uri={shared_url()!r}, experiment='light {new_id()}')\n"
+        "bundle = some_bundle(Path('bundle'), tasks=(replace(some_task(), samples=None),))\n"
+        "MlflowDestination(Path('outbox'), '0', environ={}).deliver(bundle, options)\n"
         "print(sorted({'mlflow', 'requests', 'pandas', 'numpy', 'pyarrow', 'sqlalchemy'} & set(sys.modules)))\n"
     )
     done = run_python(program, tmp_path)

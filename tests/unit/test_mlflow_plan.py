@@ -116,7 +116,7 @@ def test_a_value_that_is_no_number_is_listed_never_sent(value):
     """MLflow would keep NaN and turn infinity into 1.8e308; we send neither and say why."""
     task = TaskResult(name="t", provider="p", metrics=(MetricValue(name="m", value=value, n=0),))
     points = metric_points((task,), timestamp_ms=1)
-    assert {point.name for point in points.metrics} == {"t/m_n", "t/m_n_unscored"}
+    assert {point.name for point in points.metrics} == {"t/m_n"}
     assert [item.what for item in points.skipped] == ["metric t/m"]
 
 

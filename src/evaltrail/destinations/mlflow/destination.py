@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import getpass
 import os
-import shutil
-from collections.abc import Mapping
-from contextlib import closing
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
-from evaltrail.bundle.folders import make_private, write_whole
 from evaltrail.core.delivery import DeliveryOptions, Receipt
 from evaltrail.core.errors import (
     BusyError,
@@ -26,12 +22,67 @@ from evaltrail.core.result import ResultBundle
 from evaltrail.destinations.mlflow.door import open_gateway
 from evaltrail.destinations.mlflow.outbox import Delivery, Outbox
 from evaltrail.destinations.mlflow.patience import Patience
+from evaltrail.destinations.mlflow.places import Places
 from evaltrail.destinations.mlflow.plan import plan_bundle
 from evaltrail.destinations.mlflow.port import Gateway
-from evaltrail.destinations.mlflow.run_plan import NAME_MAP_FILE, TABLE_FILE, RunPlan
-from evaltrail.destinations.mlflow.samples import write_table
+from evaltrail.destinations.mlflow.run_plan import RunPlan
+from evaltrail.destinations.mlflow.staging import stage, unstage
 from evaltrail.destinations.mlflow.tracking_uri import check_tracking_uri, resolve_tracking_uri
 from evaltrail.destinations.mlflow.writer import StepSink, deliver, silent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """One outbox and one connection, used by one thread."""
+
+    outbox: Outbox
+    gateway: Gateway
+    places: Places
+    wait_s: float
+    """Seconds another process that sends the same is waited for."""
+
+    def send(
+        self,
+        bundle: ResultBundle,
+        options: DeliveryOptions,
+        planned: Sequence[RunPlan],
+        *,
+        fresh: bool = False,
+        progress: StepSink = silent,
+    ) -> tuple[Receipt, ...]:
+        """One receipt a run; everything waits in the outbox before the first request goes out.
+
+        Raises:
+            BusyError, DestinationError, StorageError: see ``MlflowDestination.deliver``.
+        """
+        folder = self.outbox.folder
+        plans = self.keep(bundle, options, planned)
+        receipts = []
+        for plan in plans:
+            receipts.append(
+                deliver(
+                    plan,
+                    self.outbox,
+                    self.gateway,
+                    fresh=fresh,
+                    wait_s=self.wait_s,
+                    progress=progress,
+                    places=self.places,
+                )
+            )
+            unstage(plan, folder)
+        return tuple(receipts)
+
+    def keep(self, bundle: ResultBundle, options: DeliveryOptions, planned: Sequence[RunPlan]) -> list[RunPlan]:
+        """The plans with the files that had to be made for them, all of it in the outbox now; nothing is sent.
+
+        Raises:
+            StorageError: the outbox cannot be written.
+        """
+        plans = [stage(plan, bundle, options, self.outbox.folder) for plan in planned]
+        for plan in plans:
+            self.outbox.put(plan, self.gateway.tracking_uri)
+        return plans
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +122,7 @@ class MlflowDestination:
         self._environ = environ
         self._patience = patience or Patience()
         self._user = user or _login_name()
+        self._places = Places()
 
     def check(self, options: DeliveryOptions) -> None:
         """Return when the tracking URI and the settings to reach it by can be used; nothing is written or sent.
@@ -106,18 +158,22 @@ class MlflowDestination:
             DestinationError: MLflow refuses.
             StorageError: the outbox cannot be written.
         """
+        planned = self.plan(bundle, options)
+        with self.channel(options) as channel:
+            return channel.send(bundle, options, planned, fresh=fresh, progress=progress)
+
+    @contextmanager
+    def channel(self, options: DeliveryOptions) -> Iterator[Channel]:
+        """An open way to the tracking URI of these options, for one thread that delivers several bundles.
+
+        Raises:
+            InputError: the URI cannot be MLflow's, or its settings for logins or certificates cannot be used.
+            StorageError: the outbox cannot be used.
+        """
         uri = resolve_tracking_uri(options.tracking_uri, self._environ)
         check_tracking_uri(uri)
-        planned = self.plan(bundle, options)
-        with Outbox(self._folder) as outbox:
-            plans = [self._staged(plan, bundle, options) for plan in planned]
-            for plan in plans:
-                outbox.put(plan, uri)
-            with closing(self._gateway(uri)) as gateway:
-                return tuple(
-                    self._sent(plan, outbox, gateway, fresh=fresh, wait_s=self._patience.lease_s, progress=progress)
-                    for plan in plans
-                )
+        with Outbox(self._folder) as outbox, closing(self._gateway(uri)) as gateway:
+            yield Channel(outbox=outbox, gateway=gateway, places=self._places, wait_s=self._patience.lease_s)
 
     def sync(self, *, progress: StepSink = silent) -> tuple[Sent, ...]:
         """What became of every waiting delivery; one tracking URI that is away does not hold up the others."""
@@ -148,7 +204,8 @@ class MlflowDestination:
             return Sent(key=plan.key, run_name=plan.run_name, note=busy[plan.parent_key])
         try:
             with closing(self._gateway(uri)) as gateway:
-                receipt = self._sent(plan, outbox, gateway, progress=progress)
+                receipt = deliver(plan, outbox, gateway, progress=progress, places=self._places)
+                unstage(plan, self._folder)
         except BusyError as other:
             busy[plan.key] = other.message
             return Sent(key=plan.key, run_name=plan.run_name, note=other.message)
@@ -161,36 +218,6 @@ class MlflowDestination:
     def _gateway(self, uri: str) -> Gateway:
         check_tracking_uri(uri)
         return open_gateway(uri, environ=self._environ, patience=self._patience)
-
-    def _sent(
-        self,
-        plan: RunPlan,
-        outbox: Outbox,
-        gateway: Gateway,
-        *,
-        fresh: bool = False,
-        wait_s: float = 0.0,
-        progress: StepSink,
-    ) -> Receipt:
-        receipt = deliver(plan, outbox, gateway, fresh=fresh, wait_s=wait_s, progress=progress)
-        shutil.rmtree(self._staging(plan), ignore_errors=True)
-        return receipt
-
-    def _staged(self, plan: RunPlan, bundle: ResultBundle, options: DeliveryOptions) -> RunPlan:
-        """The plan with every file named absolutely; those made for it lie in the outbox until it has landed."""
-        made = {item.path for item in plan.artifacts if not item.file}
-        folder = make_private(self._staging(plan)) if made else self._folder
-        if TABLE_FILE in made:
-            write_table(bundle, folder / TABLE_FILE, rows=options.table_rows)
-        if NAME_MAP_FILE in made:
-            write_whole(folder / NAME_MAP_FILE, msgspec.json.format(msgspec.json.encode(plan.names)))
-        artifacts = (
-            replace(item, file=str(Path(item.file or folder / item.path).absolute())) for item in plan.artifacts
-        )
-        return replace(plan, artifacts=tuple(artifacts))
-
-    def _staging(self, plan: RunPlan) -> Path:
-        return self._folder / "staged" / plan.key
 
 
 def _login_name() -> str:

@@ -9,6 +9,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, TypeVar
 
@@ -32,6 +33,7 @@ from evaltrail.destinations.mlflow.tracking_uri import is_http, public_uri, sqli
 
 if TYPE_CHECKING:
     from mlflow.entities import Experiment, Run
+    from mlflow.store.entities import PagedList
     from mlflow.tracking import MlflowClient
 
 Result = TypeVar("Result")
@@ -104,15 +106,23 @@ class StockGateway:
 
     def find_runs(self, experiment_id: str, tag: str, value: str) -> tuple[RunState, ...]:
         """The active runs of the experiment that bear this tag with this value, oldest first."""
-        runs = self._ask(
-            lambda: self._client.search_runs(
-                [experiment_id],
-                filter_string=f"tags.`{tag}` = '{value}'",
-                order_by=["attributes.start_time ASC", "attributes.run_id ASC"],
-                max_results=100,
-            )
+        found: list[RunState] = []
+        token: str | None = None
+        while True:
+            page = self._ask(partial(self._page, experiment_id, tag, value, token))
+            found += map(_run_state, page)
+            token = page.token
+            if not token:
+                return tuple(found)
+
+    def _page(self, experiment_id: str, tag: str, value: str, token: str | None) -> PagedList[Run]:
+        return self._client.search_runs(
+            [experiment_id],
+            filter_string=f"tags.`{tag}` = '{value}'",
+            order_by=["attributes.start_time ASC", "attributes.run_id ASC"],
+            max_results=100,
+            page_token=token,
         )
-        return tuple(_run_state(run) for run in runs)
 
     def log_batch(self, run_id: str, batch: Batch) -> None:
         """Store one batch; repeating it changes nothing."""

@@ -28,6 +28,7 @@ _IDENTITY = frozenset(
     }
 )
 _METRICS_IN_DESCRIPTION = 8
+_HIDDEN = "***"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,7 @@ def run_params(bundle: ResultBundle, tasks: Iterable[TaskResult], options: Deliv
     """The params of a run: model, task settings, datasets, the bundle's own, then the user's.
 
     Settings of a task bear its name only when the bundle has several. A later value never replaces an earlier one.
+    Secrets of the bundle are hidden wherever they stand, but in what the result is known by.
     """
     several = len(bundle.tasks) > 1
     sources: list[tuple[str, Mapping[str, Scalar]]] = [("", {"model": bundle.model or None})]
@@ -54,9 +56,11 @@ def run_params(bundle: ResultBundle, tasks: Iterable[TaskResult], options: Deliv
         for name, value in params.items():
             if value is None:
                 continue
-            kept = values.setdefault(clean_text(prefix + name), clean_text(str(value)))
-            if kept != clean_text(str(value)):
-                why = f"the evaluation itself says {kept[:80]!r}, the value {str(value)[:80]!r} is left out"
+            is_label = name == "model" or bundle.tags.get(name) == value
+            text = clean_text(str(value) if is_label else without(str(value), bundle.secrets))
+            kept = values.setdefault(clean_text(prefix + name), text)
+            if kept != text:
+                why = f"the evaluation itself says {kept[:80]!r}, the value {text[:80]!r} is left out"
                 skipped.append(Skipped(what=f"param {clean_text(prefix + name)}", why=why))
     return _fitting("param", values, PARAM_CHARACTERS, skipped)
 
@@ -72,12 +76,20 @@ def run_tags(ours: Mapping[str, str], bundle: ResultBundle, options: DeliveryOpt
             raise InputError(
                 f"tag {name!r} identifies the result and cannot be set", code="bad_tag", hint="give it another name"
             )
-    values = {**bundle.tags, **options.tags, **{name: value for name, value in ours.items() if value}}
+    given = {name: without(value, bundle.secrets) for name, value in options.tags.items()}
+    values = {**given, **bundle.tags, **{name: value for name, value in ours.items() if value}}
     if options.description:
-        values["mlflow.note.content"] = options.description
+        values["mlflow.note.content"] = without(options.description, bundle.secrets)
     values.setdefault("mlflow.note.content", _description(bundle))
     cleaned = {clean_text(name): clean_text(str(value)) for name, value in values.items()}
     return _fitting("tag", cleaned, TAG_CHARACTERS, [])
+
+
+def without(text: str, secrets: Iterable[str]) -> str:
+    """The text with ``***`` where one of the secrets stood."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, _HIDDEN)
+    return text
 
 
 def _settings(task: TaskResult) -> dict[str, Scalar]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 
@@ -13,14 +15,13 @@ from evaltrail.core.delivery import DeliveryOptions, Skipped
 from evaltrail.core.ids import digest
 from evaltrail.core.result import ResultBundle, Status, TaskResult
 from evaltrail.core.values import Json
-from evaltrail.destinations.mlflow.labels import Labels, run_params, run_tags
+from evaltrail.destinations.mlflow.files import Files, run_files
+from evaltrail.destinations.mlflow.labels import Labels, run_params, run_tags, without
 from evaltrail.destinations.mlflow.naming import (
     NAME_CHARACTERS,
     NameMap,
     checked_experiment,
     clean_text,
-    renamed,
-    unique_paths,
 )
 from evaltrail.destinations.mlflow.points import Points, metric_points
 from evaltrail.destinations.mlflow.run_plan import (
@@ -30,8 +31,6 @@ from evaltrail.destinations.mlflow.run_plan import (
     PlannedDataset,
     RunPlan,
 )
-
-DEFAULT_EXPERIMENT = "evaltrail"
 
 TERMINAL: Mapping[Status, str] = MappingProxyType(
     {
@@ -44,10 +43,16 @@ TERMINAL: Mapping[Status, str] = MappingProxyType(
 """How a result ended, in MLflow's words."""
 
 _DIGEST_CHARACTERS = 36
+_MOST_TASKS_IN_NAME = 8
+_SEARCHABLE = re.compile(r"[\w.:-]{1,200}")
+"""Values that MLflow's filters can compare without quoting."""
 
 
 def plan_bundle(bundle: ResultBundle, options: DeliveryOptions, *, version: str, user: str = "") -> tuple[RunPlan, ...]:
-    """The runs a bundle becomes, parent first: one, and with layout ``nested`` one more below it for each task.
+    """The runs a bundle becomes, parent first.
+
+    One; with layout ``nested`` one more below it for each task; with ``per_task`` one for each task instead. What
+    ``per_file`` and ``per_bundle`` tell apart is decided where sources are put together into bundles.
 
     Args:
         bundle: the finished result.
@@ -58,10 +63,19 @@ def plan_bundle(bundle: ResultBundle, options: DeliveryOptions, *, version: str,
     Raises:
         InputError: the experiment name or a tag cannot be used.
     """
+    if options.layout == "per_task" and len(bundle.tasks) > 1:
+        shared = (bundle, *(replace(bundle, skipped=()) for _ in bundle.tasks[1:]))  # what was skipped is told once
+        return tuple(
+            _run(one, (task,), options, version=version, user=user, task=task.name)
+            for one, task in zip(shared, bundle.tasks, strict=True)
+        )
     whole = _run(bundle, bundle.tasks, options, version=version, user=user)
     if options.layout != "nested":
         return (whole,)
-    children = tuple(_run(bundle, (task,), options, version=version, user=user, parent=whole) for task in bundle.tasks)
+    children = tuple(
+        _run(bundle, (task,), options, version=version, user=user, task=task.name, parent=whole)
+        for task in bundle.tasks
+    )
     return (whole, *children)
 
 
@@ -72,52 +86,60 @@ def _run(
     *,
     version: str,
     user: str,
+    task: str = "",
     parent: RunPlan | None = None,
 ) -> RunPlan:
-    task = "" if parent is None else tasks[0].name
-    points = metric_points(tasks, timestamp_ms=_milliseconds(bundle.ended_at))
+    points = metric_points(tasks, timestamp_ms=_milliseconds(bundle.ended_at), only=options.log_metrics)
     params = run_params(bundle, tasks, options)
     key = _key(bundle, options, task=task, params=params, points=points)
-    artifacts = () if parent is not None else _artifacts(bundle, options)
-    tags = run_tags(_our_tags(bundle, tasks, key=key, version=version, artifacts=artifacts), bundle, options)
-    run_name = clean_text((options.run_name if parent is None else "") or _run_name(bundle, tasks))
-    names = NameMap(
-        metrics=points.renamed,
-        params=params.renamed,
-        tags=tags.renamed,
-        artifacts=renamed({} if parent is not None else unique_paths(item.path for item in bundle.artifacts)),
-    )
-    if names:
+    files = run_files(bundle, options, task=task) if parent is None else Files(renamed={})
+    artifacts = files.artifacts
+    ours = _our_tags(bundle, tasks, key=key, version=version, layout=options.layout, artifacts=artifacts)
+    tags = run_tags(ours, bundle, options)
+    run_name = clean_text(_run_name(bundle, tasks, options, task=task, is_child=parent is not None))
+    names = NameMap(metrics=points.renamed, params=params.renamed, tags=tags.renamed, artifacts=files.renamed)
+    if names and options.artifact_roles:
         artifacts = (*artifacts, PlannedArtifact(path=NAME_MAP_FILE))
+    heard = () if parent is not None else _public(bundle)
     return RunPlan(
         key=key,
         parent_key="" if parent is None else parent.key,
         parent_run_id=options.parent_run_id if parent is None else "",
         run_id=options.run_id if parent is None else "",
-        experiment="" if options.experiment_id else checked_experiment(options.experiment or DEFAULT_EXPERIMENT),
+        experiment=""
+        if options.experiment_id
+        else checked_experiment(options.experiment or options.default_experiment),
         experiment_id=options.experiment_id,
         run_name=run_name[:NAME_CHARACTERS],
         user=clean_text(user),
         task=task,
         started_ms=_milliseconds(bundle.started_at),
         ended_ms=_milliseconds(bundle.ended_at),
-        status=TERMINAL[bundle.status if parent is None else tasks[0].status],
+        family=_family(tags.values),
+        skip_existing=options.skip_existing,
+        status=TERMINAL[tasks[0].status if task else bundle.status],
         tags=tags.values,
         params=params.values,
         metrics=points.metrics,
         artifacts=artifacts,
         datasets=_datasets(tasks),
-        skipped=(*points.skipped, *params.skipped, *tags.skipped, *_cut_name(run_name)),
+        skipped=(*heard, *points.skipped, *params.skipped, *tags.skipped, *files.skipped, *_cut_name(run_name)),
         names=names,
     )
+
+
+def _public(bundle: ResultBundle) -> tuple[Skipped, ...]:
+    """What the reader left out, told without the secrets that it may have met there."""
+    return tuple(replace(item, why=without(item.why, bundle.secrets)) for item in bundle.skipped)
 
 
 def _key(bundle: ResultBundle, options: DeliveryOptions, *, task: str, params: Labels, points: Points) -> str:
     """What makes two deliveries the same: source, place, and everything MLflow could not change later."""
     identity: dict[str, Json] = {
         "bundle": clean_text(bundle.id),
+        **({"digest": bundle.digest} if bundle.digest else {}),
         "layout": options.layout,
-        "experiment": options.experiment_id or options.experiment or DEFAULT_EXPERIMENT,
+        "experiment": options.experiment_id or options.experiment or options.default_experiment,
         "run_id": options.run_id,
         "parent_run_id": options.parent_run_id,
         "child": task,
@@ -127,12 +149,21 @@ def _key(bundle: ResultBundle, options: DeliveryOptions, *, task: str, params: L
     return digest(identity)
 
 
+def _family(tags: Mapping[str, str]) -> tuple[str, str]:
+    """What to look for to find every run of the same source: a producer's invocation, else the bundle's id."""
+    for name in ("invocation_id", "evaltrail.id"):
+        if _SEARCHABLE.fullmatch(tags.get(name, "")):
+            return name, tags[name]
+    return "", ""
+
+
 def _our_tags(
     bundle: ResultBundle,
     tasks: Sequence[TaskResult],
     *,
     key: str,
     version: str,
+    layout: str,
     artifacts: Sequence[PlannedArtifact],
 ) -> dict[str, str]:
     table = [{"path": item.path, "type": "table"} for item in artifacts if item.path == TABLE_FILE]
@@ -140,6 +171,7 @@ def _our_tags(
         "evaltrail.key": key,
         "evaltrail.id": bundle.id,
         "evaltrail.version": version,
+        "evaltrail.layout": layout,
         "evaltrail.source": " ".join(part for part in (bundle.origin.producer, bundle.origin.version) if part),
         "evaltrail.model": bundle.model,
         "evaltrail.task": ",".join(task.name for task in tasks),
@@ -148,18 +180,6 @@ def _our_tags(
         "mlflow.source.type": "LOCAL",
         "mlflow.loggedArtifacts": msgspec.json.encode(table).decode() if table else "",
     }
-
-
-def _artifacts(bundle: ResultBundle, options: DeliveryOptions) -> tuple[PlannedArtifact, ...]:
-    paths = unique_paths(item.path for item in bundle.artifacts)
-    planned = [
-        PlannedArtifact(path=paths[item.path], file=str(item.file), is_required=item.role == "required")
-        for item in bundle.artifacts
-    ]
-    has_samples = any(task.samples is not None for task in bundle.tasks)
-    if has_samples and options.table_rows > 0 and TABLE_FILE not in paths.values():
-        planned.append(PlannedArtifact(path=TABLE_FILE))
-    return tuple(planned)
 
 
 def _datasets(tasks: Sequence[TaskResult]) -> tuple[PlannedDataset, ...]:
@@ -188,8 +208,16 @@ def _dataset(dataset: Dataset) -> PlannedDataset:
     )
 
 
-def _run_name(bundle: ResultBundle, tasks: Sequence[TaskResult]) -> str:
-    subject = ", ".join(task.name for task in tasks if task.name) or bundle.origin.folder or bundle.origin.producer
+def _run_name(
+    bundle: ResultBundle, tasks: Sequence[TaskResult], options: DeliveryOptions, *, task: str, is_child: bool
+) -> str:
+    own = bundle.name if is_child else options.run_name or bundle.name
+    if own:
+        return f"{own}-{task}" if task else own
+    names = [task.name for task in tasks if task.name]
+    subject = ", ".join(names) or bundle.origin.folder or bundle.origin.producer
+    if len(names) > _MOST_TASKS_IN_NAME:
+        subject = f"{bundle.origin.folder or names[0]} ({len(names)} tasks)"
     return f"{subject} · {bundle.model}" if bundle.model else subject
 
 

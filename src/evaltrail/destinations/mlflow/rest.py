@@ -111,13 +111,19 @@ class RestGateway:
 
     def find_runs(self, experiment_id: str, tag: str, value: str) -> tuple[RunState, ...]:
         """The active runs of the experiment that bear this tag with this value, oldest first."""
-        search: Json = {
+        search: dict[str, Json] = {
             "experiment_ids": [experiment_id],
             "filter": f"tags.`{tag}` = '{value}'",
             "order_by": ["attributes.start_time ASC", "attributes.run_id ASC"],
             "max_results": 100,
         }
-        return tuple(run.state() for run in self._post("runs/search", search, RunsBody).runs)
+        found: list[RunState] = []
+        while True:
+            page = self._post("runs/search", search, RunsBody)
+            found += [run.state() for run in page.runs]
+            if not page.next_page_token:
+                return tuple(found)
+            search["page_token"] = page.next_page_token
 
     def log_batch(self, run_id: str, batch: Batch) -> None:
         """Store one batch; repeating it changes nothing."""

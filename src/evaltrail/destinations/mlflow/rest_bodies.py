@@ -104,6 +104,7 @@ class RunsBody:
     """Answer to runs/search."""
 
     runs: tuple[RunPart, ...] = ()
+    next_page_token: str = ""
 
 
 def new_run_body(run: NewRun) -> dict[str, Json]:

@@ -10,6 +10,7 @@ import msgspec
 from evaltrail.core.delivery import Skipped
 from evaltrail.destinations.mlflow.naming import NameMap
 
+SAMPLES_FILE = "samples.parquet"
 TABLE_FILE = "eval_results_table.json"
 NAME_MAP_FILE = "name_map.json"
 
@@ -35,6 +36,8 @@ class PlannedArtifact:
     """Where the bytes lie; empty = made from the bundle when the delivery begins."""
     is_required: bool = False
     """Whether the run is incomplete without it."""
+    may_hold_secrets: bool = False
+    """Whether what lands is a copy without them, where there are some."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +72,11 @@ class RunPlan:
     run_name: str
     user: str = ""
     task: str = ""
-    """Task of a child run; empty for the run of the whole bundle."""
+    """Task of a run that holds one of several; empty for the run of the whole bundle."""
+    family: tuple[str, str] = ("", "")
+    """Tag and value that every run of the same source bears; empty = only the key tells."""
+    skip_existing: bool = False
+    """Whether a complete run of the same source, however it was delivered, is as good as this one."""
     started_ms: int
     ended_ms: int
     status: str

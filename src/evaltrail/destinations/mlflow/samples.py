@@ -17,6 +17,8 @@ from evaltrail.core.sample import Sample
 from evaltrail.core.values import Json, Scalar
 
 _LEADING = ("id", "input", "reference", "output", "extracted")
+_MOST_CHARACTERS = 20_000_000
+"""What a browser still shows; longer tables are in `samples.parquet` whole."""
 _CLOSING = ("unscored", "error", "finish_reason", "latency_s")
 
 
@@ -32,7 +34,7 @@ def write_table(bundle: ResultBundle, file: Path, *, rows: int) -> int:
         The number of rows written.
     """
     several = len(bundle.tasks) > 1
-    records = [_record(task, sample, several=several) for task, sample in _first(bundle, rows)]
+    records = list(_records(bundle, rows, several=several))
     scores = dict.fromkeys(
         name for record in records for name in record if name not in {*_LEADING, *_CLOSING, "task", "repeat"}
     )
@@ -44,12 +46,18 @@ def write_table(bundle: ResultBundle, file: Path, *, rows: int) -> int:
     return len(records)
 
 
-def _first(bundle: ResultBundle, rows: int) -> Iterator[tuple[TaskResult, Sample]]:
+def _records(bundle: ResultBundle, rows: int, *, several: bool) -> Iterator[dict[str, Scalar]]:
+    """The first samples of each task: its share of the rows, or of the characters where texts are long."""
     tasks = [task for task in bundle.tasks if task.samples is not None]
     for position, task in enumerate(tasks):
         share = rows // len(tasks) + (position < rows % len(tasks))
+        room = _MOST_CHARACTERS // len(tasks)
         for sample in islice(iter(task.samples or ()), share):
-            yield task, sample
+            record = _record(task, sample, several=several)
+            room -= sum(len(value) for value in record.values() if isinstance(value, str))
+            if room < 0:
+                break
+            yield record
 
 
 def _record(task: TaskResult, sample: Sample, *, several: bool) -> dict[str, Scalar]:

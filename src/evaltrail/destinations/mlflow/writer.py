@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,12 +11,16 @@ from evaltrail.core.errors import DestinationError, DestinationUnreachableError
 from evaltrail.destinations.mlflow.batches import batches
 from evaltrail.destinations.mlflow.lease import lease
 from evaltrail.destinations.mlflow.outbox import Delivery, Outbox
+from evaltrail.destinations.mlflow.places import Places
 from evaltrail.destinations.mlflow.port import ANSWER_LOST, ExperimentState, Gateway, NewRun, RunState
 from evaltrail.destinations.mlflow.refusal import TOO_LARGE
 from evaltrail.destinations.mlflow.run_plan import PlannedArtifact, RunPlan
 from evaltrail.destinations.mlflow.tracking_uri import run_url, without_login
 
 KEY_TAG = "evaltrail.key"
+_SUPERSEDES = "evaltrail.supersedes"
+_PARENT = "mlflow.parentRunId"
+_SAME_PART = ("evaltrail.id", "evaltrail.task")
 REQUIRED_MISSING = "required file missing: "
 """How a receipt begins to say why a file did not land without which the run is incomplete."""
 
@@ -26,6 +30,8 @@ StepSink = Callable[[str], None]
 _CREATE_ATTEMPTS = 3
 _RUNS_OWN = ("mlflow.source.", "mlflow.note.")
 """Tags that a run which was there before us keeps as they are."""
+_OURS = ("evaltrail.", "mlflow.")
+"""Tags that say how a run came to be, not what its user says of it."""
 
 
 def silent(step: str) -> None:
@@ -40,6 +46,7 @@ def deliver(
     fresh: bool = False,
     wait_s: float = 0.0,
     progress: StepSink = silent,
+    places: Places | None = None,
 ) -> Receipt:
     """The receipt of the one run of this plan, complete; an already complete one is left as it is.
 
@@ -50,6 +57,7 @@ def deliver(
         fresh: the identity is new and was never attempted, so that no run needs to be looked for.
         wait_s: seconds to wait for another process that delivers the same key.
         progress: told each step.
+        places: what is known of the tracking URI from deliveries just before; None = nothing.
 
     Raises:
         BusyError: another process still delivers the same key.
@@ -59,7 +67,7 @@ def deliver(
     with lease(outbox.folder / "leases", plan.key, wait_s=wait_s, deed="sending it"):
         delivery = outbox.put(plan, gateway.tracking_uri)
         try:
-            return _Landing(plan, outbox, gateway, progress).land(delivery, fresh=fresh)
+            return _Landing(plan, outbox, gateway, progress, places or Places()).land(delivery, fresh=fresh)
         except DestinationError as error:
             outbox.fail(delivery, without_login(str(error), gateway.tracking_uri))
             raise
@@ -68,12 +76,14 @@ def deliver(
 class _Landing:
     """One attempt at one plan."""
 
-    def __init__(self, plan: RunPlan, outbox: Outbox, gateway: Gateway, progress: StepSink) -> None:
+    def __init__(self, plan: RunPlan, outbox: Outbox, gateway: Gateway, progress: StepSink, places: Places) -> None:
         self._plan = plan
         self._outbox = outbox
         self._gateway = gateway
         self._progress = progress
+        self._places = places
         self._may_have_twins = False
+        self._superseded = ""
 
     def land(self, delivery: Delivery, *, fresh: bool) -> Receipt:
         """The receipt, after the steps that are still missing."""
@@ -83,7 +93,11 @@ class _Landing:
         experiment = self._experiment(given)
         run = given or self._known_run(delivery, experiment, fresh=fresh)
         if run is not None and self._is_complete(delivery, run):
-            return self._finished(delivery, experiment, run)
+            return self._completed(delivery, experiment, run)
+        if run is None and self._plan.skip_existing:
+            existing = self._existing(experiment)
+            if existing is not None:
+                return self._skipped(delivery, experiment, existing)
         if run is None or run.run_id != delivery.run_id:
             delivery, run = self._begun(delivery, experiment, run)
         delivery = self._batched(delivery)
@@ -118,19 +132,49 @@ class _Landing:
 
     def _experiment(self, given: RunState | None) -> ExperimentState:
         known_id = self._plan.experiment_id if given is None else given.experiment_id
-        if known_id:
-            return self._gateway.experiment_by_id(known_id)
-        return self._gateway.experiment(self._plan.experiment)
+        return self._places.experiment(self._gateway, self._plan.experiment, known_id)
 
     def _known_run(self, delivery: Delivery, experiment: ExperimentState, *, fresh: bool) -> RunState | None:
         """The run of an earlier attempt, by its recorded id, else by its key; None when there is none."""
         if delivery.run_id:
             run = self._gateway.get_run(delivery.run_id)
-            if run is not None and not run.is_deleted:
+            if run is not None and not run.is_deleted and run.tags.get(KEY_TAG) == self._plan.key:
                 return run
         if experiment.is_new or (fresh and delivery.phase == "planned"):
             return None
-        return self._only_run(experiment)
+        if not self._plan.family[0]:
+            return self._only_run(experiment)
+        kin = self._kin(experiment)
+        ours = [run for run in kin if run.tags.get(KEY_TAG) == self._plan.key]
+        if len(ours) > 1:
+            return self._only_run(experiment)
+        if not ours:
+            earlier = _latest([run for run in kin if self._is_other_delivery(run)])
+            self._superseded = earlier.run_id if earlier else ""
+        return ours[0] if ours else None
+
+    def _kin(self, experiment: ExperimentState) -> tuple[RunState, ...]:
+        """The runs of the same source that were there before."""
+        tag, value = self._plan.family
+        return self._places.family(self._gateway, experiment, tag, value) if tag else ()
+
+    def _is_other_delivery(self, run: RunState) -> bool:
+        """Whether a run holds the same part of the same source, delivered with other options or other content."""
+        ours = self._plan.tags
+        is_below = bool(self._plan.parent_key or self._plan.parent_run_id)
+        is_same_part = all(run.tags.get(tag, "") == ours.get(tag, "") for tag in _SAME_PART)
+        return is_same_part and bool(run.tags.get(_PARENT)) == is_below
+
+    def _existing(self, experiment: ExperimentState) -> RunState | None:
+        """A complete run of the same source, whoever made it; the newest of several."""
+        ours = self._plan.tags
+
+        def is_same(run: RunState) -> bool:
+            if run.tags.get("evaltrail.id"):
+                return self._is_other_delivery(run)
+            return run.tags.get("job_id", "") in {"", ours.get("job_id", "")}
+
+        return _latest([run for run in self._kin(experiment) if run.is_terminal and is_same(run)])
 
     def _only_run(self, experiment: ExperimentState, *, keep: str = "") -> RunState | None:
         """The run with our key: the one to keep, else a complete one, else the oldest; its twins are deleted."""
@@ -161,7 +205,7 @@ class _Landing:
             name=self._plan.run_name,
             user=self._plan.user,
             started_ms=self._plan.started_ms,
-            tags={**self._plan.tags, **self._parent_tag()},
+            tags={**self._plan.tags, **self._parent_tag(), **self._supersedes_tag()},
         )
         attempt = 1
         while True:
@@ -176,6 +220,9 @@ class _Landing:
             if found is not None:
                 return found
 
+    def _supersedes_tag(self) -> dict[str, str]:
+        return {_SUPERSEDES: self._superseded} if self._superseded else {}
+
     def _parent_tag(self) -> dict[str, str]:
         parent_id = self._plan.parent_run_id
         if self._plan.parent_key:
@@ -185,7 +232,7 @@ class _Landing:
                 raise DestinationError(
                     "the parent run has not landed yet", code="no_parent", hint="`evaltrail sync` sends both"
                 )
-        return {"mlflow.parentRunId": parent_id} if parent_id else {}
+        return {_PARENT: parent_id} if parent_id else {}
 
     def _batched(self, delivery: Delivery) -> Delivery:
         if delivery.phase != "created":
@@ -227,7 +274,49 @@ class _Landing:
             self._gateway.log_datasets(delivery.run_id, self._plan.datasets)
         self._outbox.advance(replace(delivery, phase="inputs"))
 
-    def _finished(self, delivery: Delivery, experiment: ExperimentState, run: RunState) -> Receipt:
+    def _completed(self, delivery: Delivery, experiment: ExperimentState, run: RunState) -> Receipt:
+        """The receipt of a run that is whole already: files and tags asked for since are added, nothing is changed."""
+        before = delivery.receipt
+        known = before.artifacts_logged if before else len(self._plan.artifacts)
+        if before and len(self._plan.artifacts) > known + len(delivery.skipped):
+            delivery = self._stored(replace(delivery, artifacts=0, skipped=()), run)
+            known = len(self._plan.artifacts) - len({item.what for item in delivery.skipped})
+        asked = {name: tag for name, tag in self._plan.tags.items() if not name.startswith(_OURS)}
+        for batch in batches((), {}, {name: tag for name, tag in asked.items() if name not in run.tags}):
+            self._gateway.log_batch(run.run_id, batch)
+        kept = tuple(
+            Skipped(
+                what=f"tag {name}", why=f"the run is there already and says {run.tags[name]!r:.80}, not {tag!r:.80}"
+            )
+            for name, tag in asked.items()
+            if run.tags.get(name, tag) != tag
+        )
+        return self._finished(delivery, experiment, run, is_existing=True, artifacts=known, kept=kept)
+
+    def _skipped(self, delivery: Delivery, experiment: ExperimentState, run: RunState) -> Receipt:
+        """The receipt of a run of somebody else's, or of another delivery, that is as good as ours."""
+        receipt = Receipt(
+            run_id=run.run_id,
+            run_url=run_url(self._gateway.tracking_uri, experiment.id, run.run_id),
+            experiment_id=experiment.id,
+            experiment_name=experiment.name,
+            task=self._plan.task,
+            status=run.status,
+            is_existing=True,
+        )
+        self._outbox.finish(delivery, receipt)
+        return receipt
+
+    def _finished(
+        self,
+        delivery: Delivery,
+        experiment: ExperimentState,
+        run: RunState,
+        *,
+        is_existing: bool = False,
+        artifacts: int | None = None,
+        kept: tuple[Skipped, ...] = (),
+    ) -> Receipt:
         missing = {skipped.what for skipped in delivery.skipped}
         receipt = Receipt(
             run_id=run.run_id,
@@ -237,9 +326,16 @@ class _Landing:
             task=self._plan.task,
             metrics_logged=len({point.name for point in self._plan.metrics}),
             params_logged=len(self._plan.params),
-            artifacts_logged=len(self._plan.artifacts) - len(missing),
-            skipped=(*self._plan.skipped, *delivery.skipped),
+            artifacts_logged=len(self._plan.artifacts) - len(missing) if artifacts is None else artifacts,
+            skipped=(*self._plan.skipped, *delivery.skipped, *kept),
             status=run.status,
+            is_existing=is_existing,
         )
         self._outbox.finish(delivery, receipt)
         return receipt
+
+
+def _latest(runs: Sequence[RunState]) -> RunState | None:
+    """The last of runs of one source that no other of them supersedes: their start, the evaluation's, is the same."""
+    replaced = {run.tags.get(_SUPERSEDES, "") for run in runs}
+    return next((run for run in reversed(runs) if run.run_id not in replaced), None)

@@ -1,0 +1,112 @@
+"""Files made for a delivery: tables of samples, the name map, copies without secrets; kept until it has landed."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+
+from evaltrail.bundle.columns import SamplesWriter
+from evaltrail.bundle.folders import link_or_copy, make_private, storage_error, write_whole
+from evaltrail.config.redaction import redact_file
+from evaltrail.core.delivery import DeliveryOptions
+from evaltrail.core.errors import EvaltrailError
+from evaltrail.core.result import ResultBundle
+from evaltrail.destinations.mlflow.run_plan import (
+    NAME_MAP_FILE,
+    SAMPLES_FILE,
+    TABLE_FILE,
+    PlannedArtifact,
+    RunPlan,
+)
+from evaltrail.destinations.mlflow.samples import write_table
+
+_SAMPLES_LOOKED_AT = 100
+
+
+def stage(plan: RunPlan, bundle: ResultBundle, options: DeliveryOptions, outbox_folder: Path) -> RunPlan:
+    """The plan with every file named absolutely; what had to be made lies below the outbox.
+
+    Raises:
+        InputError: the samples cannot be read.
+        StorageError: the disk refuses.
+    """
+    folder = staging_folder(outbox_folder, plan)
+    is_first = not folder.exists()
+    part = _part(bundle, plan.task)
+    try:
+        artifacts = tuple(
+            _given(item, part, folder / str(number), outbox_folder)
+            if item.file
+            else _made(item, plan, part, options, folder)
+            for number, item in enumerate(plan.artifacts)
+        )
+    except (EvaltrailError, OSError) as error:
+        if is_first:  # else an earlier attempt waits with files of its own
+            shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise storage_error(error, folder) from error
+        raise
+    return replace(plan, artifacts=artifacts)
+
+
+def unstage(plan: RunPlan, outbox_folder: Path) -> None:
+    """Remove what was made for a delivery that has landed."""
+    shutil.rmtree(staging_folder(outbox_folder, plan), ignore_errors=True)
+
+
+def staging_folder(outbox_folder: Path, plan: RunPlan) -> Path:
+    """Where the files made for a delivery lie."""
+    return outbox_folder / "staged" / plan.key
+
+
+def passing_folder(outbox_folder: Path) -> Path:
+    """Where files lie that are gone when the command ends, such as those of archives; a delivery gets its own."""
+    return outbox_folder / "unpacked"
+
+
+def _part(bundle: ResultBundle, task: str) -> ResultBundle:
+    return replace(bundle, tasks=tuple(each for each in bundle.tasks if each.name == task)) if task else bundle
+
+
+def _given(item: PlannedArtifact, bundle: ResultBundle, target: Path, outbox_folder: Path) -> PlannedArtifact:
+    """A file of the result: where it is, or a copy without secrets, or a copy of what is gone when the command ends."""
+    source = Path(item.file).absolute()
+    if source.is_file():
+        make_private(target.parent)
+        target.unlink(missing_ok=True)
+        if item.may_hold_secrets and redact_file(source, target, bundle.secrets):
+            return replace(item, file=str(target))
+        if source.is_relative_to(passing_folder(outbox_folder)):
+            link_or_copy(source, target)
+            return replace(item, file=str(target))
+    return replace(item, file=str(source))
+
+
+def _made(
+    item: PlannedArtifact, plan: RunPlan, bundle: ResultBundle, options: DeliveryOptions, folder: Path
+) -> PlannedArtifact:
+    made = make_private(folder) / item.path
+    if item.path == TABLE_FILE:
+        write_table(bundle, made, rows=options.table_rows)
+    elif item.path == SAMPLES_FILE:
+        _write_samples(bundle, made)
+    elif item.path == NAME_MAP_FILE:
+        write_whole(made, msgspec.json.format(msgspec.json.encode(plan.names)))
+    return replace(item, file=str(made))
+
+
+def _write_samples(bundle: ResultBundle, file: Path) -> None:
+    names = [
+        name
+        for task in bundle.tasks
+        for sample in islice(iter(task.samples or ()), _SAMPLES_LOOKED_AT)
+        for name in sample.scores
+    ]
+    with SamplesWriter(file, names) as table:
+        for task in bundle.tasks:
+            for sample in task.samples or ():
+                table.add(task.name, sample)
