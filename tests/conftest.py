@@ -2,10 +2,10 @@
 
 import pytest
 
-from mlflow_server import shared_server
+from mlflow_server import shared_url
 
 
 @pytest.fixture(scope="session")
 def mlflow_url():
     """Tracking URI of the session's server."""
-    return shared_server().url
+    return shared_url()

@@ -9,17 +9,22 @@ from evaltrail.core.version import VERSION
 
 if TYPE_CHECKING:
     from evaltrail.core.delivery import Receipt
-    from evaltrail.core.errors import EvaltrailError
+    from evaltrail.core.errors import EvaltrailError, PartialError
+    from evaltrail.service.export import export_results
+    from evaltrail.service.ingest import ingest
     from evaltrail.service.order import Result
     from evaltrail.service.run import run
 
 __version__ = VERSION
-__all__ = ["EvaltrailError", "Receipt", "Result", "__version__", "run"]
+__all__ = ["EvaltrailError", "PartialError", "Receipt", "Result", "__version__", "export_results", "ingest", "run"]
 
 _PLACES = {
     "EvaltrailError": "evaltrail.core.errors",
+    "PartialError": "evaltrail.core.errors",
     "Receipt": "evaltrail.core.delivery",
     "Result": "evaltrail.service.order",
+    "export_results": "evaltrail.service.export",
+    "ingest": "evaltrail.service.ingest",
     "run": "evaltrail.service.run",
 }
 

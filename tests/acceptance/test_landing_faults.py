@@ -12,7 +12,7 @@ from installed import ended, one_error
 from sums import write_sums
 
 from mlflow_proxy import unreliable
-from mlflow_server import free_port, shared_server
+from mlflow_server import free_port, shared_port
 
 MOMENTS = range(13)
 QUICK = {3, 8}
@@ -49,7 +49,7 @@ def test_results_wait_while_mlflow_is_down_and_land_once(evaltrail, endpoint, tr
     assert away.object["metrics"]["sums/exact_match"]["value"] == 0.9
     assert "evaltrail sync" in one_error(away)
     assert uri in one_error(away)
-    with Door(port, shared_server().port):
+    with Door(port, shared_port()):
         sent = evaltrail("sync", "--json")
         assert (sent.code, len(sent.object["receipts"])) == (0, 1), sent.err
         run = whole(tracking, experiment)
@@ -70,7 +70,7 @@ def test_sync_while_mlflow_is_still_down_keeps_everything(evaltrail, endpoint, t
     assert evaltrail("run", task, "--model", "m", *words).code == 3
     assert evaltrail("sync").code == 3
     assert "1 deliveries wait" in evaltrail("doctor").out
-    with Door(port, shared_server().port):
+    with Door(port, shared_port()):
         assert evaltrail("sync").code == 0
     whole(tracking, experiment)
 
@@ -84,7 +84,7 @@ def test_after_exit_3_the_same_command_is_a_new_evaluation(evaltrail, endpoint, 
     words = ("run", task, "--model", "m", "--url", endpoint.url, "--experiment", experiment, "--json")
     first = evaltrail(*words, "--tracking-uri", uri)
     assert first.code == 3
-    with Door(port, shared_server().port):
+    with Door(port, shared_port()):
         second = evaltrail(*words, "--tracking-uri", uri)
         assert second.code == 0, second.err
         assert second.object["evaluation_id"] != first.object["evaluation_id"]

@@ -11,7 +11,7 @@ from installed import Installed, holding
 from sums import write_sums
 from tracking import Tracking
 
-from mlflow_server import shared_server
+from mlflow_server import shared_folder
 from mock_endpoint import MockEndpoint
 
 KEY = "quarrelsome-otter-7731"
@@ -177,7 +177,7 @@ def test_out_shows_the_bundle(landed):
 def test_secrets_are_written_nowhere(landed, secret):
     """A key, a header's value and the URL's query are in no output, file, param, tag or artifact."""
     assert secret not in landed.done.out + landed.done.err
-    for folder in (landed.evaltrail.home, landed.evaltrail.cwd, landed.files, shared_server().folder):
+    for folder in (landed.evaltrail.home, landed.evaltrail.cwd, landed.files, shared_folder()):
         assert holding(folder, secret) == []
     assert secret not in json.dumps([landed.run.data.params, landed.run.data.tags])
 

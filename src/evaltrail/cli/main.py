@@ -17,6 +17,8 @@ from evaltrail.core.version import VERSION
 COMMANDS = {
     "demo": "evaluate the shipped task with baseline models, offline, and land it in MLflow",
     "run": "run task files against an OpenAI-compatible endpoint; results land in MLflow",
+    "ingest": "land result folders of any supported harness in MLflow",
+    "export": "land finished invocations, the NeMo Evaluator Launcher's or ours, in MLflow",
     "ls": "list what ran and what runs",
     "status": "how far an evaluation is",
     "info": "what an evaluation came to: metrics, counts, receipts",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,12 @@ import msgspec
 
 from evaltrail.bundle.layout import LOG, MANIFEST
 from evaltrail.bundle.read import read_bundle
+from evaltrail.config.settings import Settings
+from evaltrail.core.delivery import Skipped
 from evaltrail.core.errors import InputError
+from evaltrail.core.ids import nearest
+from evaltrail.service.invocations import describe_invocations, find_invocation, known_executions
+from evaltrail.store.executions import Job
 from evaltrail.store.ledger import Entry, Ledger
 from evaltrail.store.work import count_done, is_running, read_state
 
@@ -57,7 +64,65 @@ def describe(entry: Entry) -> dict[str, Any]:
         "out": str(entry.out),
         "progress": {"done": done, "total": total},
         "errors": errors,
+        "source": "evaltrail",
     }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latest:
+    """What ran and runs, newest first."""
+
+    items: tuple[dict[str, Any], ...]
+    """As ``describe`` tells them; those of the launcher with their ``jobs``."""
+    notes: tuple[Skipped, ...]
+    """Lines of the execution database that hold no job."""
+
+
+def describe_latest(settings: Settings, *, limit: int) -> Latest:
+    """The latest evaluations of ours and invocations of the launcher, newest first."""
+    executions = known_executions(settings.environ)
+    ours = [describe(entry) for entry in Ledger(settings.home).latest(limit)]
+    theirs = describe_invocations(executions.jobs, limit=limit)
+    newest = sorted([*ours, *theirs], key=lambda item: str(item["started_at"]), reverse=True)[:limit]
+    return Latest(items=tuple(newest), notes=executions.skipped)
+
+
+def find_known(settings: Settings, wanted: str, jobs: Sequence[Job] | None = None) -> Entry | tuple[Job, ...]:
+    """The evaluation of ours, or the jobs of the launcher, whose id begins so; a whole id is never ambiguous.
+
+    Args:
+        settings: where the ledger and the execution database are.
+        wanted: the beginning of an id.
+        jobs: of the execution database; None = read it.
+
+    Raises:
+        InputError: none does, or several do.
+    """
+    known = known_executions(settings.environ).jobs if jobs is None else jobs
+    theirs = find_invocation(known, wanted)
+    if any(wanted in {job.id, job.invocation_id} for job in theirs):
+        return theirs
+    try:
+        ours = Ledger(settings.home).find(wanted)
+    except InputError as error:
+        if error.code != "unknown_id":
+            raise
+        if theirs:
+            return theirs
+        raise _unknown(wanted, known) from None
+    if theirs and ours.id != wanted:
+        raise InputError(
+            f"several ids begin with {wanted!r}: {ours.id} (evaltrail), {theirs[0].invocation_id} (NeMo launcher)",
+            code="ambiguous_id",
+            hint="give more of it",
+        )
+    return ours
+
+
+def _unknown(wanted: str, known: Sequence[Job]) -> InputError:
+    ids = {job.invocation_id: None for job in known} | {job.id: None for job in known}
+    hint = (nearest(wanted, ids) if wanted else "") or "`evaltrail ls runs` shows them"
+    return InputError(f"no evaluation, invocation or job has the id {wanted!r}", code="unknown_id", hint=hint)
 
 
 def log_of(entry: Entry) -> Path:

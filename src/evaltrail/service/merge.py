@@ -1,0 +1,196 @@
+"""Merge: several results that belong together as one bundle, none of whose values hides another's."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+
+from evaltrail.core.artifact import Artifact
+from evaltrail.core.delivery import Skipped
+from evaltrail.core.ids import digest
+from evaltrail.core.metric import MetricValue
+from evaltrail.core.result import ResultBundle, Status, TaskResult
+from evaltrail.core.source import Source
+from evaltrail.core.values import Scalar
+
+_MOST_PARAMS = 100
+"""As many as MLflow takes in one request; the files that land hold them all."""
+_TOO_MANY = Skipped(
+    what="settings that differ between the results",
+    why=f"there are more than {_MOST_PARAMS}; differing params stand together, and the files of each result hold all",
+)
+
+Point = tuple[str, int]
+"""A metric's whole name, and its step."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """What tells one result from the others it is put together with."""
+
+    text: str
+    """Stands before names that would meet: ``mmlu.3``."""
+    folder: str
+    """Where its files go, relative; empty = the top."""
+
+
+def labels_of(heads: Sequence[Source]) -> list[Label]:
+    """A label for each head, none alike: its path below the folder they share, without a file's extension."""
+    common = os.path.commonpath([head.path.parent for head in heads])
+    relative = [PurePath(os.path.relpath(head.path, common)) for head in heads]
+    short = [path if head.is_folder else path.with_suffix("") for head, path in zip(heads, relative, strict=True)]
+    texts = short if len(set(short)) == len(short) else relative
+    folders = [path if head.is_folder else path.parent for head, path in zip(heads, relative, strict=True)]
+    return [
+        Label(text=text.as_posix(), folder="" if folder == PurePath() else folder.as_posix())
+        for text, folder in zip(texts, folders, strict=True)
+    ]
+
+
+def merge(bundles: Sequence[ResultBundle], labels: Sequence[Label], *, group: str, name: str) -> ResultBundle:
+    """One bundle of all the tasks, files and settings.
+
+    Metrics whose names meet another result's bear its label; settings that differ bear it too, as many as fit.
+
+    Args:
+        bundles: in the order they are to be told.
+        labels: what tells each of them apart; none alike.
+        group: what they have in common; the id where the producer has ids of its own.
+        name: what the run is called.
+    """
+    first = bundles[0]
+    params, is_whole = _params(bundles, labels)
+    tasks = _tasks(bundles, labels, with_config=is_whole)
+    return ResultBundle(
+        id=group if first.origin.invocation else digest(sorted(bundle.id for bundle in bundles)),
+        digest=digest([[bundle.id, bundle.digest] for bundle in bundles]) if first.origin.invocation else "",
+        name=name,
+        kind=first.kind,
+        origin=replace(first.origin, folder=name or first.origin.folder),
+        model=_joined(bundle.model for bundle in bundles),
+        tasks=tasks,
+        params=params,
+        tags=_tags(bundles),
+        artifacts=_artifacts(bundles, labels),
+        status=_status([bundle.status for bundle in bundles]),
+        started_at=min(bundle.started_at for bundle in bundles),
+        ended_at=max(bundle.ended_at for bundle in bundles),
+        skipped=(
+            *(
+                Skipped(what=f"{label.text}: {item.what}", why=item.why)
+                for bundle, label in zip(bundles, labels, strict=True)
+                for item in bundle.skipped
+            ),
+            *(() if is_whole else (_TOO_MANY,)),
+        ),
+        secrets=frozenset(secret for bundle in bundles for secret in bundle.secrets),
+    )
+
+
+def _tasks(bundles: Sequence[ResultBundle], labels: Sequence[Label], *, with_config: bool) -> tuple[TaskResult, ...]:
+    names = Counter(task.name for bundle in bundles for task in bundle.tasks)
+    points = Counter(point for bundle in bundles for task in bundle.tasks for point in set(_points(task)))
+    tasks = []
+    for bundle, label in zip(bundles, labels, strict=True):
+        for task in bundle.tasks:
+            is_alone = names[task.name] == 1
+            meets = {point for point in _points(task) if points[point] > 1}
+            told = replace(
+                task,
+                name=task.name if is_alone else _labelled(label.text, task.name),
+                config=task.config if with_config else {},
+            )
+            if meets and is_alone and not _prefix(task):
+                told = replace(told, metrics=tuple(_apart(metric, task, meets, label) for metric in task.metrics))
+            elif meets:
+                told = replace(told, prefix=_labelled(label.text, _prefix(task)))
+            tasks.append(told)
+    return tuple(tasks)
+
+
+def _apart(metric: MetricValue, task: TaskResult, meets: set[Point], label: Label) -> MetricValue:
+    """The metric below the label, where its name alone meets another's: ``ifeval.1/runtime/count``."""
+    return replace(metric, group=(label.text, *metric.group)) if _point(metric, task) in meets else metric
+
+
+def _artifacts(bundles: Sequence[ResultBundle], labels: Sequence[Label]) -> tuple[Artifact, ...]:
+    """Every file once, in its result's folder."""
+    found: dict[tuple[str, Path], Artifact] = {}
+    for bundle, label in zip(bundles, labels, strict=True):
+        for item in bundle.artifacts:
+            path = f"{label.folder}/{item.path}" if label.folder else item.path
+            found.setdefault((path, item.file), replace(item, path=path, task=""))
+    return tuple(found.values())
+
+
+def _points(task: TaskResult) -> Iterator[Point]:
+    return (_point(metric, task) for metric in task.metrics)
+
+
+def _point(metric: MetricValue, task: TaskResult) -> Point:
+    return "/".join((_prefix(task), *metric.group, metric.name)), metric.step
+
+
+def _prefix(task: TaskResult) -> str:
+    return task.name if task.prefix is None else task.prefix
+
+
+def _labelled(label: str, name: str) -> str:
+    """``mmlu.3`` says enough of a task ``mmlu``; other labels stand before the name."""
+    return label if PurePath(label).name.startswith(name) else f"{label}/{name}"
+
+
+def _params(bundles: Sequence[ResultBundle], labels: Sequence[Label]) -> tuple[dict[str, Scalar], bool]:
+    """The params, and whether the tasks keep their settings.
+
+    What all results share stands once. What differs bears a label, as long as everything fits one request; else
+    settings count as params, and the differing values of one name stand together.
+    """
+    shared, differing = _compared([bundle.params for bundle in bundles])
+    own = {
+        f"{label.text}.{name}": value
+        for name, found in differing.items()
+        for label, value in zip(labels, found, strict=True)
+        if value is not None
+    }
+    settings = sum(value is not None for bundle in bundles for task in bundle.tasks for value in task.config.values())
+    if len(shared) + len(own) + settings <= _MOST_PARAMS:
+        return shared | own, True
+    shared, differing = _compared([_all_settings(bundle) for bundle in bundles])
+    joined = {name: _joined(str(value) for value in found if value is not None) for name, found in differing.items()}
+    return dict(list((shared | joined).items())[:_MOST_PARAMS]), False
+
+
+def _all_settings(bundle: ResultBundle) -> dict[str, Scalar]:
+    several = len(bundle.tasks) > 1
+    settings = {
+        f"{task.name}.{name}" if several else name: value
+        for task in bundle.tasks
+        for name, value in task.config.items()
+    }
+    return {**bundle.params, **settings}
+
+
+def _compared(settings: Sequence[Mapping[str, Scalar]]) -> tuple[dict[str, Scalar], dict[str, list[Scalar]]]:
+    """The values that all share, and for every other name the value of each."""
+    values = {name: [each.get(name) for each in settings] for each in settings for name in each}
+    shared = {name: found[0] for name, found in values.items() if all(value == found[0] for value in found)}
+    return shared, {name: found for name, found in values.items() if name not in shared}
+
+
+def _tags(bundles: Sequence[ResultBundle]) -> dict[str, str]:
+    names = dict.fromkeys(name for bundle in bundles for name in bundle.tags)
+    return {name: _joined(bundle.tags.get(name, "") for bundle in bundles) for name in names}
+
+
+def _joined(values: Iterable[str]) -> str:
+    return ",".join(dict.fromkeys(value for value in values if value))
+
+
+def _status(found: Sequence[Status]) -> Status:
+    if len(set(found)) == 1:
+        return found[0]
+    return "cancelled" if "cancelled" in found and "failed" not in found else "partially_failed"
