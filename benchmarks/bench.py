@@ -1,4 +1,4 @@
-"""The engine beside the raw floor, and the landing in MLflow beside the stock client: prints tables.
+"""The engine beside the raw floor, landing and gathering beside the stock client and raw REST: prints tables.
 
 Usage: python benchmarks/bench.py [--quick] [--only NAME...]
 
@@ -26,6 +26,7 @@ from measure import NotMeasuredError, two_cores
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 LANDING = "landing"
+GATHERING = "gathering"
 
 
 def measure_engine(names: Sequence[str], repeats: int) -> tuple[str, bool]:
@@ -88,6 +89,18 @@ def measure_landing(repeats: int) -> tuple[str, bool]:
     return "\n\n".join(("## Landing", table(head, cells), way)), True
 
 
+def measure_gathering(repeats: int) -> tuple[str, bool]:
+    """The part of the page on other harnesses' results, and whether it could be measured."""
+    try:
+        # Only here: it imports mlflow, which takes seconds.
+        gathering = importlib.import_module(GATHERING)
+        rows = gathering.run(repeats)
+    except (ImportError, NotMeasuredError) as error:
+        tell(f"gathering could not be measured: {error}")
+        return "## Gathering\n\nnot measured", False
+    return "\n\n".join(("## Gathering", table(HEAD, [row.cells for row in rows]), gathering.WAY)), True
+
+
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table that also reads well as text."""
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
@@ -114,7 +127,7 @@ def tell(line: str) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one repetition; RESULTS.md stays as it is")
-    names = (*SCENARIOS, LANDING)
+    names = (*SCENARIOS, LANDING, GATHERING)
     parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=f"of {', '.join(names)}; the same")
     arguments = parser.parse_args()
     wanted = arguments.only or names
@@ -124,6 +137,8 @@ def main() -> int:
         parts.append(partial(measure_engine, chosen, 1 if arguments.quick else 5))
     if LANDING in wanted:
         parts.append(partial(measure_landing, 5 if arguments.quick else 20))
+    if GATHERING in wanted:
+        parts.append(partial(measure_gathering, 1 if arguments.quick else 5))
     print(page[0])
     for part in parts:
         text, is_measured = part()

@@ -43,6 +43,13 @@ THREADS = 8
 EVALTRAIL = Path(sys.executable).with_name("evaltrail")
 KINDS = {"uvloop": ("--workers", "4"), "asyncio": ("--workers", "4", "--uvicorn-opts", "--loop asyncio")}
 BIG_BYTES = 2_000_000_000
+WAY = (
+    f"Export: {JOBS} jobs of {METRICS} metrics and 4 files, reading included, against one warm sequential MlflowClient "
+    "(one batch a run, one call a file) on the same server with 4 workers (sqlite), in turn; medians. Ingest: "
+    f"{FILES:,} files of two numbers, a run each, against {THREADS} threads of raw REST that create a run, send one "
+    "batch and one file and end the run; the floor is the mean of a half before and a half after ours. Memory: the "
+    "kernel's high-water mark of the whole command; rows of 20 KB."
+)
 
 
 def run(repeat: int = 5) -> list[Row]:
@@ -202,6 +209,20 @@ def ingested(server: MlflowServer, folder: Path, kind: str) -> list[Row]:
             is_must=ours_rate >= must,
         ),
         Row(what=f"the same again, which changes nothing, {kind}", evaltrail=f"{FILES / again_s:.0f} runs/s"),
+        *(flat(server, folder, results) if kind == "uvloop" else ()),
+    ]
+
+
+def flat(server: MlflowServer, folder: Path, results: Path) -> list[Row]:
+    """Memory of the whole command for a tenth of the files and for all of them."""
+    environ = {**os.environ, "EVALTRAIL_HOME": str(folder / "flat"), "MLFLOW_TRACKING_URI": server.url}
+    command = [str(EVALTRAIL), "ingest", str(results), "--layout", "per_file", "--experiment", "flat"]
+    few = peak_of([*command, "--include", "0[0]*/automatic/*", "--json"], environ)
+    many = peak_of([*command, "--json"], environ)
+    kilobytes = (many - few) * 1000 / (FILES * 0.9)
+    return [
+        Row(what=f"ingest of {FILES // 10} files: memory", evaltrail=f"{few:.0f} MB"),
+        Row(what=f"ingest of {FILES:,} files: memory", evaltrail=f"{many:.0f} MB", ratio=f"{kilobytes:.1f} KB a file"),
     ]
 
 

@@ -257,6 +257,18 @@ def test_mtbench_without_total_keeps_every_row_as_metric(tmp_path, sign):
     assert bundle.tasks[0].samples is None
 
 
+def test_a_text_in_the_place_of_a_score_is_listed(tmp_path):
+    """Only headers are passed over: a row with a text for its value is named, and what else it holds is kept."""
+    bundle = read(
+        tmp_path, "mtbench/m.csv", "name,score\ntotal,8,80\nmath,failed\ncoding,failed,20\nturn,score\nmax,10\n"
+    )
+    assert values(bundle) == {"mtbench/total": 8, "mtbench/coding_column_3": 20, "mtbench/max": 10}
+    assert skipped(bundle) == {
+        "m.csv: row 3, math": "'failed' is no number",
+        "m.csv: row 4, coding": "'failed' is no number",
+    }
+
+
 def test_a_csv_with_nothing_but_a_header_holds_no_metrics(tmp_path):
     """The original made a run without metrics of it; here it is an error that names the file."""
     with pytest.raises(InputError, match="no metrics") as caught:

@@ -1,4 +1,4 @@
-"""Laws of the microservice's results: whatever stands where numbers may stand, none is lost and no name stands twice."""
+"""Laws of the microservice's results: whatever stands where numbers may stand, none of them is lost."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from evaltrail.core.delivery import Skipped
 from evaltrail.core.errors import InputError
 from evaltrail.core.ports import Reader
 from evaltrail.core.source import HEAD_BYTES, Evidence, Source
+from evaltrail.readers.archive import is_archive
 from evaltrail.readers.tables import open_regular, unreadable
 
 _MOST_NESTING = 64
@@ -83,6 +84,8 @@ class _Walk:
     is_excluded: Excluded
     forced: str = ""
     """The reader that gets a file which was given itself."""
+    is_unpacked: bool = False
+    """Whether the place is an archive's content."""
     been: set[tuple[int, int]] = field(default_factory=set)
 
     def below(self, path: Path, depth: int) -> Iterator[Found | Skipped | InputError]:
@@ -156,12 +159,17 @@ class _Walk:
             yield error
             return
         if unpacked is not None:
-            inner = replace(self, root=unpacked, unpack=lambda *_: None, forced="", been=set())
+            inner = replace(self, root=unpacked, unpack=lambda *_: None, forced="", is_unpacked=True, been=set())
             yield from inner.below(unpacked, 0)
         elif self.forced and depth == 0:
             yield Found(source=source, reader=self.forced, evidence=_ASKED_FOR)
         else:
-            yield Skipped(what=str(path), why=stumbled or ("it is empty" if not head else "no reader knows it"))
+            yield Skipped(what=str(path), why=stumbled or self._why_unknown(head, path.name))
+
+    def _why_unknown(self, head: bytes, name: str) -> str:
+        if self.is_unpacked and is_archive(head, name):
+            return "an archive in an archive; unpack the outer one yourself to have it read"
+        return "no reader knows it" if head else "it is empty"
 
     def _claim(self, source: Source) -> tuple[Found | None, str]:
         """The surest claim, and what readers stumbled over."""

@@ -156,6 +156,9 @@ def _take_others(
 
 def parse_lm_harness(value: Mapping[str, Json], draft: Draft) -> None:
     """Lm_harness: every metric under the original's name ``<task>_<metric>``, standard errors among them."""
+    if not any(isinstance(value.get(section), Mapping) for section in ("results", "groups")):
+        draft.rest(value)
+        return
     for section in ("results", "groups"):
         entries = value.get(section)
         for name, entry in mapping(entries).items():

@@ -13,9 +13,12 @@ from evaltrail.core.sample import Sample, Score
 from evaltrail.core.values import Json
 from evaltrail.readers.drafts import MISSING, Draft, TaskDraft, whole_step
 from evaltrail.readers.heads import word
-from evaltrail.readers.leaves import number
-from evaltrail.readers.rows import attribute_of, text_of
+from evaltrail.readers.leaves import number, why_no_number
+from evaltrail.readers.rows import text_of
 from evaltrail.readers.tables import read_csv
+
+_TITLES = frozenset({"average", "avg", "count", "mean", "n", "rating", "score", "scores", "value"})
+"""What the second cell of a header row says, wherever the row stands."""
 
 
 def parse_scores(value: Json, draft: Draft) -> None:
@@ -106,16 +109,11 @@ def parse_mtbench(draft: Draft) -> None:
     Raises:
         InputError: the file cannot be read.
     """
-    rows = read_csv(draft.file)
-    begin = _first_total(rows)
+    table = _Table(read_csv(draft.file))
     task = draft.task(draft.evaluation)
-    titles: Sequence[str] = ()
-    for place, row in enumerate(rows):
-        if _is_header(row):
-            titles = row
-        elif place >= begin:
-            _parse_row(row, titles, task, f"row {place + 1}")
-    if any(not _is_header(row) for row in rows[:begin]):
+    for place, row, titles in table.rows(table.begin, len(table.cells)):
+        _parse_row(row, titles, task, f"row {place + 1}")
+    if any(True for _ in table.rows(0, table.begin)):
         task.samples = MtbenchQuestions(file=draft.file)
 
 
@@ -131,63 +129,70 @@ class MtbenchQuestions:
         Raises:
             InputError: the file cannot be read any more.
         """
-        rows = read_csv(self.file)
-        titles: Sequence[str] = ()
-        index = 0
-        for row in rows[: _first_total(rows)]:
-            if _is_header(row):
-                titles = row
-                continue
+        table = _Table(read_csv(self.file))
+        for index, (_, row, titles) in enumerate(table.rows(0, table.begin)):
             yield _question(row, titles, index)
-            index += 1
+
+
+class _Table:
+    """The rows of an MtBench result: headers, questions, and figures from the first ``total`` on."""
+
+    def __init__(self, cells: Sequence[Sequence[str]]) -> None:
+        self.cells = cells
+        is_data = [not _is_text(row) for row in cells]
+        totals = [place for place, row in enumerate(cells) if any("total" in cell.casefold() for cell in row)]
+        self.begin = next((place for place in totals if is_data[place]), 0)
+        self._headers = {
+            place
+            for place, row in enumerate(cells)
+            if not is_data[place] and (place in {0, self.begin - 1} or row[1].strip().casefold() in _TITLES)
+        }
+
+    def rows(self, begin: int, end: int) -> Iterator[tuple[int, Sequence[str], Sequence[str]]]:
+        """Place, cells and column titles of the rows from a place to another, without the headers."""
+        titles: Sequence[str] = ()
+        for place, row in enumerate(self.cells[:end]):
+            if place in self._headers:
+                titles = row
+            elif place >= begin:
+                yield place, row, titles
 
 
 def _question(row: Sequence[str], titles: Sequence[str], index: int) -> Sample:
     found = number(row[1]) if len(row) > 1 else None
     score = Score(value=found) if found is not None else Score(reason="no_score")
-    cells = [(place, cell) for place, cell in enumerate(row) if cell.strip()]
-    attributes = {
-        text_of(_title(titles, place)): cell if number(cell) is None else attribute_of(number(cell))
-        for place, cell in cells
-        if place > 1 or (place == 1 and found is None)
-    }
+    others = [place for place in range(1, len(row)) if row[place].strip() and (place > 1 or found is None)]
     return Sample(
         id=text_of(row[0].strip()) or str(index),
         index=index,
         scores={text_of(_title(titles, 1)): score},
-        attributes={name: text_of(value) if isinstance(value, str) else value for name, value in attributes.items()},
+        attributes={
+            text_of(_title(titles, place)): text_of(row[place]) if number(row[place]) is None else number(row[place])
+            for place in others
+        },
     )
 
 
 def _parse_row(row: Sequence[str], titles: Sequence[str], task: TaskDraft, where: str) -> None:
+    if len(row) == 1 and number(row[0]) is not None:
+        task.measure("value", row[0], where)
+        return
     name = row[0].strip() or where
-    value = row[1].strip() if len(row) > 1 else ""
-    third = row[2].strip() if len(row) > 2 else ""
+    value, third = ((row[place].strip() if place < len(row) else "") for place in (1, 2))
     counted = number(third)
     is_count = counted is not None and counted >= 0 and counted.is_integer()
-    if len(row) == 1 and number(name) is not None:
-        task.measure("value", name, where)
-        return
-    task.measure(name, value, f"{where}, {name}", n=counted if is_count else None)
+    is_figure = number(value) is not None or value.casefold() in MISSING
+    if is_figure:
+        task.measure(name, value, f"{where}, {name}", n=counted if is_count else None)
+    else:
+        task.draft.notes.skip(f"{task.draft.file.name}: {where}, {name}", why_no_number(value))
     for place, cell in enumerate(row[2:], 2):
-        if cell.strip() and not (place == 2 and is_count):
+        if cell.strip() and not (place == 2 and is_count and is_figure):
             task.measure(f"{name}_{_title(titles, place)}", cell.strip(), f"{where}, {_title(titles, place)}")
 
 
-def _first_total(rows: Sequence[Sequence[str]]) -> int:
-    """The place of the first row with ``total`` in it that is no header; 0 when there is none."""
-    return next(
-        (
-            place
-            for place, row in enumerate(rows)
-            if not _is_header(row) and any("total" in cell.casefold() for cell in row)
-        ),
-        0,
-    )
-
-
-def _is_header(row: Sequence[str]) -> bool:
-    """Whether a row holds titles: several cells, none after the first a number or what stands for a missing one."""
+def _is_text(row: Sequence[str]) -> bool:
+    """Whether a row has several cells, none after the first a number or what stands for a missing one."""
     cells = [cell.strip() for cell in row[1:]]
     return bool(cells) and all(number(cell) is None and cell.casefold() not in MISSING for cell in cells)
 

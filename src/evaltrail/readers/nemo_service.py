@@ -5,6 +5,7 @@ Source: seed 000. A run is called ``<evaluation>_<file name>``, as its integrati
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,13 +22,7 @@ from evaltrail.readers.garak import is_garak, parse_any_depth, parse_garak
 from evaltrail.readers.heads import artifact_of, content_id, head_text, modified_at
 from evaltrail.readers.json_head import beginning
 from evaltrail.readers.nemo_companions import read_companions
-from evaltrail.readers.nemo_formats import (
-    PER_QUERY,
-    parse_beir,
-    parse_custom,
-    parse_lm_harness,
-    parse_similarity,
-)
+from evaltrail.readers.nemo_formats import PER_QUERY, parse_beir, parse_custom, parse_lm_harness, parse_similarity
 from evaltrail.readers.nemo_lists import parse_bigcode, parse_mtbench, parse_scores
 from evaltrail.readers.nemo_names import UNKNOWN, Words, group_folder, words_about
 from evaltrail.readers.nemo_shapes import Verdict, judge, shape_of
@@ -37,7 +32,7 @@ from evaltrail.readers.tables import read_json, unreadable
 _PRODUCER = "nemo-evaluator-microservice"
 _GARAK, _MTBENCH = "garak", "mtbench"
 _GARAK_ENDINGS = (".report.jsonl", ".hitlog.jsonl")
-_OTHERS_NAMES = frozenset({"bundle.json", "eval_factory_metrics.json"})
+_OTHERS_NAMES = re.compile(r"bundle\.json|eval_factory_metrics\.json|eval-.*\.json")
 _OTHERS_ENDINGS = (".jsonl", ".yaml", ".yml")
 _ARCHIVES = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ")
 _MEDIA_TYPES = {".csv": "text/csv", ".jsonl": "application/x-ndjson"}
@@ -74,7 +69,7 @@ class NemoServiceReader:
 def _verdict(source: Source) -> Verdict | None:
     """What the first bytes and the path say; None where it is certainly none of ours."""
     name, words = source.name.casefold(), words_about(source.path, source.evaluation)
-    if name in _OTHERS_NAMES or name.startswith("eval-") or source.head.startswith(_ARCHIVES):
+    if _OTHERS_NAMES.fullmatch(name) or source.head.startswith(_ARCHIVES):
         return None
     if name.endswith(".csv"):
         return _verdict_of_csv(source.head, words)
@@ -218,7 +213,7 @@ def _merged(first: Mapping[str, Scalar], second: Mapping[str, Scalar]) -> dict[s
     merged = dict(first)
     for name, value in second.items():
         found, count = name, 2
-        while found in merged and merged[found] != value:
+        while found in merged and repr(merged[found]) != repr(value):
             found, count = f"{name}_{count}", count + 1
         merged[found] = value
     return merged

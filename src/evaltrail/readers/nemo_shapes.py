@@ -21,10 +21,10 @@ _FITTING: Mapping[Shape, tuple[str, ...]] = {
     "lm_eval": ("lm_harness",),
     "similarity": ("similarity_metrics",),
     "bigcode": ("bigcode_latest",),
-    "perhaps_bigcode": ("bigcode_latest", "custom_eval", *AT_ANY_DEPTH),
+    "perhaps_bigcode": ("bigcode_latest", *AT_ANY_DEPTH),
     "scores": ("bigbench", "multilingual", *AT_ANY_DEPTH),
     "nested": ("custom_eval", *AT_ANY_DEPTH),
-    "flat": ("beir", "custom_eval", *AT_ANY_DEPTH),
+    "flat": ("beir", *AT_ANY_DEPTH),
     "other": AT_ANY_DEPTH,
 }
 _LOOK: Mapping[Shape, str] = {
@@ -37,6 +37,7 @@ _LOOK: Mapping[Shape, str] = {
     "flat": "metrics and their numbers",
     "other": "JSON",
 }
+_WEAK: frozenset[Shape] = frozenset({"perhaps_bigcode", "nested", "flat", "other"})
 _LM_MARKS = frozenset({"versions", "n-shot", "configs", "higher_is_better", "n-samples", "group_subtasks"})
 _RESULTS_NAME = re.compile(r"(?:.*[-_])?aggregate_scores|results|content[_-]safety")
 _MOST_LOOKED_AT = 50
@@ -65,9 +66,10 @@ def judge(value: Json, name: str, words: Words) -> Verdict:
     """
     shape = shape_of(value)
     verdict = _judge_shape(shape, name.casefold(), words)
-    if verdict.confidence > 0.3 and not _has_number(value):
-        return replace(verdict, confidence=0.3)
-    return verdict
+    if _has_number(value):
+        return verdict
+    is_meant = shape not in _WEAK or bool(words.by_name) or words.has_results_name
+    return replace(verdict, confidence=min(verdict.confidence, 0.3 if is_meant else 0.0))
 
 
 def shape_of(value: Json) -> Shape:
@@ -184,7 +186,11 @@ def _has_pass_at(task: Json) -> bool:
 
 
 def _is_nest(scorers: Json) -> bool:
-    return isinstance(scorers, Mapping) and any(isinstance(metrics, Mapping) for metrics in scorers.values())
+    """Whether metrics stand below scorers; one without a number is no reason against it."""
+    return isinstance(scorers, Mapping) and any(
+        isinstance(metrics, Mapping) and any(not isinstance(score, Mapping | list) for score in metrics.values())
+        for metrics in scorers.values()
+    )
 
 
 def _has_number(value: Json) -> bool:
