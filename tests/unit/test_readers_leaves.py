@@ -119,7 +119,7 @@ def test_a_measured_number_is_a_metric_and_all_else_is_noted():
 def test_settings_hold_no_secrets_and_are_not_too_many():
     """Dotted names; what is secret is hidden, what is long or too much is told in one line."""
     notes = Notes()
-    value = {"a": {"b": [1, {"c": True}], "gone": None}, "left": 5, "api_key": "abcdefgh-1", "long": "x" * 501}
+    value = {"a": {"b": [1, {"c": True}], "gone": None}, "left": 5, "api_key": "abcdefgh-1", "long": "x" * 6001}
     assert settings_of(value, notes, where="c.yml", leave_out=["left"]) == {
         "a.b.0": 1,
         "a.b.1.c": True,

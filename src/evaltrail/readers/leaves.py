@@ -12,7 +12,7 @@ from evaltrail.core.values import Json, Scalar
 from evaltrail.readers.notes import Notes
 
 MOST_SETTINGS = 80
-_MOST_CHARACTERS = 500
+_MOST_CHARACTERS = 6000
 _LOOKED_AT = 500
 """Characters of a text that may show in a note."""
 MOST_LEAVES = 2_000_000

@@ -44,7 +44,7 @@ class Exported:
 
     @property
     def exit_code(self) -> int:
-        """0 all landed, 1 some did not, 2 nothing was sent for what is wrong here, 3 MLflow is away and the rest waits."""
+        """0 all landed, 1 some did not, 2 nothing was sent as it cannot be, 3 MLflow is away and the rest waits."""
         if not self.errors:
             return 0
         is_begun = any(outcome.receipts or outcome.runs for outcome in self.outcomes)
