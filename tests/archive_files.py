@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from evaltrail.core.errors import EvaltrailError, InputError
-from evaltrail.readers.archive import unpack
+from evaltrail.readers.archives.unpack import unpack
 from evaltrail.readers.notes import Notes
 
 PACKERS = {

@@ -5,7 +5,7 @@ import math
 
 from evaltrail.core.source import HEAD_BYTES, Source
 from evaltrail.readers.leaves import leaves, number
-from evaltrail.readers.nemo_service import NemoServiceReader
+from evaltrail.readers.nemo_service.reader import NemoServiceReader
 
 READER = NemoServiceReader()
 

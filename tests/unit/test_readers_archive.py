@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archive_files import FORMATS, PACKERS, link_to, names_in, tar_of, unpacked, zip_of
-from evaltrail.readers.archive import is_archive
+from evaltrail.readers.archives.unpack import is_archive
 
 FILES = {"results/a.json": b'{"a": 1}', "results/deep/er/b.jsonl": b"1\n" * 300, "empty": b"", "\u00e9.txt": b"x"}
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from archive_files import PACKERS, link_to, names_in, refused, tar_of, unpacked, zip_of
 from evaltrail.core.errors import InputError, StorageError
-from evaltrail.readers.archive import unpack
+from evaltrail.readers.archives.unpack import unpack
 from evaltrail.readers.notes import Notes
 
 NOISE = random.Random(1).randbytes(3000)

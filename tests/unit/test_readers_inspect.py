@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaltrail.core.errors import InputError
-from evaltrail.readers.inspect_log import InspectReader
+from evaltrail.readers.inspect.reader import InspectReader
 from foreign_results import (
     EXAMPLES,
     NESTED,

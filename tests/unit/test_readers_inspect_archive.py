@@ -8,7 +8,7 @@ import zipfile
 
 import pyarrow as pa
 
-from evaltrail.readers.inspect_log import InspectReader
+from evaltrail.readers.inspect.reader import InspectReader
 from foreign_results import EXAMPLES, broken, source_of, write_zip, write_zip_packed_as
 
 READER = InspectReader()

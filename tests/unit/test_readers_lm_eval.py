@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaltrail.core.errors import InputError
-from evaltrail.readers.lm_eval import LmEvalReader
-from evaltrail.readers.lm_eval_rows import LmEvalRows
+from evaltrail.readers.lm_eval.reader import LmEvalReader
+from evaltrail.readers.lm_eval.rows import LmEvalRows
 from foreign_results import (
     EXAMPLES,
     NESTED,

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaltrail.core.errors import InputError
-from evaltrail.readers.nemo_bundle import NemoBundleReader
-from evaltrail.readers.nemo_rows import NemoRows
+from evaltrail.readers.nemo_bundle.reader import NemoBundleReader
+from evaltrail.readers.nemo_bundle.rows import NemoRows
 from evaltrail.readers.own_bundle import OwnBundleReader
 from foreign_results import (
     EXAMPLES,

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from evaltrail.config.redaction import redact_text
 from evaltrail.core.errors import InputError
 from evaltrail.core.source import Source
-from evaltrail.readers.nemo_launcher import NemoLauncherReader, read_job
+from evaltrail.readers.nemo_launcher.reader import NemoLauncherReader, read_job
 from evaltrail.store.executions import Job
 from job_folders import HUMANEVAL, IFEVAL, MMLU, RESULTS, STAMPED, source_of, write, write_job
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaltrail.readers.leaves import leaves
-from evaltrail.readers.nemo_results import moment, read_results, read_runtime
+from evaltrail.readers.nemo_launcher.results import moment, read_results, read_runtime
 from evaltrail.readers.notes import Notes
 
 NUMBERS = st.integers(-5, 5) | st.floats()

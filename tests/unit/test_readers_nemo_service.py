@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from evaltrail.core.errors import InputError
 from evaltrail.core.source import HEAD_BYTES, Source
 from evaltrail.readers.detect import Found, find_results
-from evaltrail.readers.lm_eval import LmEvalReader
+from evaltrail.readers.lm_eval.reader import LmEvalReader
 from nemo_results import READER, read, skipped, source, values, write
 
 EXAMPLES = Path(__file__).parents[2] / "examples/results/nemo-service"

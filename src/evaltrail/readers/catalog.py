@@ -8,11 +8,11 @@ READERS = Registry(
     "evaltrail.readers",
     {
         "bundle": "evaltrail.readers.own_bundle:OwnBundleReader",
-        "nemo_service": "evaltrail.readers.nemo_service:NemoServiceReader",
-        "nemo_launcher": "evaltrail.readers.nemo_launcher:NemoLauncherReader",
-        "nemo_bundle": "evaltrail.readers.nemo_bundle:NemoBundleReader",
-        "lm_eval": "evaltrail.readers.lm_eval:LmEvalReader",
-        "inspect": "evaltrail.readers.inspect_log:InspectReader",
+        "nemo_service": "evaltrail.readers.nemo_service.reader:NemoServiceReader",
+        "nemo_launcher": "evaltrail.readers.nemo_launcher.reader:NemoLauncherReader",
+        "nemo_bundle": "evaltrail.readers.nemo_bundle.reader:NemoBundleReader",
+        "lm_eval": "evaltrail.readers.lm_eval.reader:LmEvalReader",
+        "inspect": "evaltrail.readers.inspect.reader:InspectReader",
     },
 )
 """A reader's plugin is a class that is made without arguments and meets ``core.ports.Reader``."""

@@ -12,7 +12,7 @@ from evaltrail.core.delivery import Skipped
 from evaltrail.core.errors import InputError
 from evaltrail.core.ports import Reader
 from evaltrail.core.source import HEAD_BYTES, Evidence, Source
-from evaltrail.readers.archive import is_archive
+from evaltrail.readers.archives.unpack import is_archive
 from evaltrail.readers.tables import open_regular, unreadable
 
 _MOST_NESTING = 64

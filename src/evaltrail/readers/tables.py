@@ -184,7 +184,10 @@ def open_regular(file: Path) -> BinaryIO:
 def unreadable(file: Path, why: str) -> InputError:
     """The error of a file that nothing can be read from."""
     return InputError(
-        f"cannot be read: {why}", code="unreadable", where=str(file), hint="the other files are read all the same"
+        f"cannot be read: {why}",
+        code="unreadable",
+        where=str(file),
+        hint="mend it or fetch it again; it holds up no other",
     )
 
 

@@ -13,9 +13,9 @@ from evaltrail.core.errors import InputError
 from evaltrail.core.result import Origin, ResultBundle, Status, TaskResult
 from evaltrail.core.source import HEAD_BYTES, Evidence, Source
 from evaltrail.readers.leaves import settings
-from evaltrail.readers.nemo_documents import Documents, at, job_labels, job_settings, read_documents
-from evaltrail.readers.nemo_files import JobFiles, job_files
-from evaltrail.readers.nemo_results import Measured, moment, read_results, read_runtime
+from evaltrail.readers.nemo_launcher.documents import Documents, at, job_labels, job_settings, read_documents
+from evaltrail.readers.nemo_launcher.files import JobFiles, job_files
+from evaltrail.readers.nemo_launcher.results import Measured, moment, read_results, read_runtime
 from evaltrail.readers.notes import Notes
 from evaltrail.store.executions import Job
 from evaltrail.store.job_folders import (

@@ -16,7 +16,7 @@ from evaltrail.core.errors import InputError
 from evaltrail.core.sample import Sample, Score, Usage
 from evaltrail.core.values import Json, Scalar
 from evaltrail.readers.heads import mapping, word
-from evaltrail.readers.inspect_archive import Archive
+from evaltrail.readers.inspect.archive import Archive
 from evaltrail.readers.leaves import number
 from evaltrail.readers.notes import Notes
 from evaltrail.readers.rows import attributes_of, score_of, text_of, texts_of, unreadable_row, whole_of

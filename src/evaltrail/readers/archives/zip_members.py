@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from evaltrail.readers.member import PIECE_BYTES, ArchiveLimitError, Member
+from evaltrail.readers.archives.member import PIECE_BYTES, ArchiveLimitError, Member
 
 MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
 """How a zip file begins: with a member, or empty."""

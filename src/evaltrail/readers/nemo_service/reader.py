@@ -17,15 +17,21 @@ from evaltrail.core.ids import digest
 from evaltrail.core.result import Origin, ResultBundle
 from evaltrail.core.source import HEAD_BYTES, Evidence, Source
 from evaltrail.core.values import Json, Scalar
-from evaltrail.readers.drafts import Draft
-from evaltrail.readers.garak import is_garak, parse_any_depth, parse_garak
 from evaltrail.readers.heads import artifact_of, content_id, head_text, modified_at
-from evaltrail.readers.json_head import beginning
-from evaltrail.readers.nemo_companions import read_companions
-from evaltrail.readers.nemo_formats import PER_QUERY, parse_beir, parse_custom, parse_lm_harness, parse_similarity
-from evaltrail.readers.nemo_lists import parse_bigcode, parse_mtbench, parse_scores
-from evaltrail.readers.nemo_names import UNKNOWN, Words, group_folder, words_about
-from evaltrail.readers.nemo_shapes import Verdict, judge, shape_of
+from evaltrail.readers.nemo_service.companions import read_companions
+from evaltrail.readers.nemo_service.drafts import Draft
+from evaltrail.readers.nemo_service.formats import (
+    PER_QUERY,
+    parse_beir,
+    parse_custom,
+    parse_lm_harness,
+    parse_similarity,
+)
+from evaltrail.readers.nemo_service.garak import is_garak, parse_any_depth, parse_garak
+from evaltrail.readers.nemo_service.json_head import beginning
+from evaltrail.readers.nemo_service.lists import parse_bigcode, parse_mtbench, parse_scores
+from evaltrail.readers.nemo_service.names import UNKNOWN, Words, group_folder, words_about
+from evaltrail.readers.nemo_service.shapes import Verdict, judge, shape_of
 from evaltrail.readers.notes import Notes
 from evaltrail.readers.tables import read_json, unreadable
 

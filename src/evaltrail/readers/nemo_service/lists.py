@@ -11,9 +11,9 @@ from pathlib import Path
 
 from evaltrail.core.sample import Sample, Score
 from evaltrail.core.values import Json
-from evaltrail.readers.drafts import MISSING, Draft, TaskDraft, whole_step
 from evaltrail.readers.heads import word
 from evaltrail.readers.leaves import number, why_no_number
+from evaltrail.readers.nemo_service.drafts import MISSING, Draft, TaskDraft, whole_step
 from evaltrail.readers.rows import text_of
 from evaltrail.readers.tables import read_csv
 

@@ -15,7 +15,7 @@ from evaltrail.config.secrets import public_url
 from evaltrail.core.errors import InputError
 from evaltrail.core.values import Json, Scalar
 from evaltrail.readers.leaves import settings
-from evaltrail.readers.nemo_files import JobFiles
+from evaltrail.readers.nemo_launcher.files import JobFiles
 from evaltrail.readers.notes import Notes
 from evaltrail.readers.tables import read_json, read_yaml, unreadable
 from evaltrail.store.executions import Job

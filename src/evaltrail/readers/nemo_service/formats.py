@@ -14,9 +14,9 @@ from pathlib import Path
 from evaltrail.core.metric import Better
 from evaltrail.core.sample import Sample, Score
 from evaltrail.core.values import Json, Scalar
-from evaltrail.readers.drafts import Draft, TaskDraft, whole_step
 from evaltrail.readers.heads import mapping, moment, word
 from evaltrail.readers.leaves import number
+from evaltrail.readers.nemo_service.drafts import Draft, TaskDraft, whole_step
 from evaltrail.readers.notes import Notes
 from evaltrail.readers.rows import attribute_of, score_of, text_of
 from evaltrail.readers.tables import read_json

@@ -32,8 +32,8 @@ from evaltrail.readers.heads import (
     word,
 )
 from evaltrail.readers.leaves import number, settings
-from evaltrail.readers.lm_eval_entries import COUNTS, metrics_of, says_something
-from evaltrail.readers.lm_eval_rows import LmEvalRows
+from evaltrail.readers.lm_eval.entries import COUNTS, metrics_of, says_something
+from evaltrail.readers.lm_eval.rows import LmEvalRows
 from evaltrail.readers.notes import Notes
 from evaltrail.readers.tables import read_json, unreadable
 

@@ -26,11 +26,11 @@ from typing import BinaryIO, cast
 
 from evaltrail.bundle.folders import make_private, place_folder, storage_error
 from evaltrail.core.errors import InputError
-from evaltrail.readers.member import ArchiveLimitError, Member
+from evaltrail.readers.archives.member import ArchiveLimitError, Member
+from evaltrail.readers.archives.tar_members import is_header, tar_members
+from evaltrail.readers.archives.zip_members import MAGICS, zip_members
 from evaltrail.readers.notes import Notes
 from evaltrail.readers.tables import open_regular
-from evaltrail.readers.tar_members import is_header, tar_members
-from evaltrail.readers.zip_members import MAGICS, zip_members
 
 _MOST_BYTES = 8_000_000_000
 _MOST_MEMBERS = 100_000

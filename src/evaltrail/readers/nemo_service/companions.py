@@ -16,7 +16,7 @@ from evaltrail.core.errors import InputError
 from evaltrail.core.values import Json, Scalar
 from evaltrail.readers.heads import word
 from evaltrail.readers.leaves import leaves, settings
-from evaltrail.readers.nemo_names import bears_evaluation, is_results_folder
+from evaltrail.readers.nemo_service.names import bears_evaluation, is_results_folder
 from evaltrail.readers.notes import Notes
 from evaltrail.readers.tables import read_yaml
 

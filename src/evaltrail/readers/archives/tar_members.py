@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from evaltrail.readers.member import PIECE_BYTES, BrokenArchiveError, Member
+from evaltrail.readers.archives.member import PIECE_BYTES, BrokenArchiveError, Member
 
 Read = Callable[[int], bytes]
 """At most so many bytes from where the last ones ended; fewer only at the end."""

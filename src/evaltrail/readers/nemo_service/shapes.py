@@ -9,7 +9,7 @@ from typing import Literal
 
 from evaltrail.core.values import Json
 from evaltrail.readers.leaves import leaves, number
-from evaltrail.readers.nemo_names import UNKNOWN, Words
+from evaltrail.readers.nemo_service.names import UNKNOWN, Words
 
 Shape = Literal["lm_eval", "similarity", "bigcode", "perhaps_bigcode", "scores", "nested", "flat", "other"]
 """What a document looks like; ``flat``, ``nested`` and ``other`` say little by themselves."""

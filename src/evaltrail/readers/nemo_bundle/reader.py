@@ -32,7 +32,7 @@ from evaltrail.readers.heads import (
     word,
 )
 from evaltrail.readers.leaves import leaves, number, settings, why_no_number
-from evaltrail.readers.nemo_rows import NemoRows
+from evaltrail.readers.nemo_bundle.rows import NemoRows
 from evaltrail.readers.notes import Notes
 from evaltrail.readers.rows import whole_of
 from evaltrail.readers.tables import read_json, unreadable

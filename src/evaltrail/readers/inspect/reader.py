@@ -20,9 +20,9 @@ from evaltrail.core.sample import SampleStream
 from evaltrail.core.source import Evidence, Source
 from evaltrail.core.values import Json
 from evaltrail.readers.heads import artifact_of, content_id, head_text, mapping, modified_at, moment, top_keys, word
-from evaltrail.readers.inspect_archive import MAGIC, Archive, is_log
-from evaltrail.readers.inspect_rows import ArchiveRows, JsonLogRows, sample_members
-from evaltrail.readers.inspect_scores import metrics_of, settings_of, usage_of
+from evaltrail.readers.inspect.archive import MAGIC, Archive, is_log
+from evaltrail.readers.inspect.rows import ArchiveRows, JsonLogRows, sample_members
+from evaltrail.readers.inspect.scores import metrics_of, settings_of, usage_of
 from evaltrail.readers.leaves import number, settings
 from evaltrail.readers.notes import Notes
 from evaltrail.readers.rows import whole_of

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 
 from evaltrail.config.redaction import without_secrets
 from evaltrail.core.values import Json
-from evaltrail.readers.drafts import Draft
-from evaltrail.readers.garak_attempts import SCORED, GarakAttempts, is_hit
 from evaltrail.readers.heads import moment, word
 from evaltrail.readers.leaves import leaves, number
+from evaltrail.readers.nemo_service.drafts import Draft
+from evaltrail.readers.nemo_service.garak_attempts import SCORED, GarakAttempts, is_hit
 from evaltrail.readers.tables import read_jsonl
 
 _KINDS = frozenset(
