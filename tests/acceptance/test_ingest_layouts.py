@@ -13,7 +13,7 @@ import evaltrail as face
 from evaltrail.core.errors import InputError, PartialError
 from mlflow_proxy import unreliable
 from mlflow_server import ask, content_of, runs_in
-from service_results import BEIR, BIGCODE, CUSTOM, FILES, Gatherer, lm_harness, write
+from service_results import BEIR, BIGCODE, CUSTOM, FILES, SCORES, Gatherer, lm_harness, write
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "results"
 TREE = {
@@ -133,6 +133,17 @@ def test_an_incomplete_run_is_repaired_not_skipped(gather, tmp_path):
     assert content["status"] == "FINISHED"
     assert len(content["metrics"]) == 3
     assert json.loads(content["artifacts"]["beir.json"]) == BEIR
+
+
+def test_what_leaves_its_evaluation_open_is_unknown_until_somebody_says(gather, tmp_path):
+    """BigBench and Multilingual look alike: in a neutral folder the receipt asks which; `--evaluation` answers."""
+    folder = write(tmp_path / "neutral", {"aggregate_scores.json": SCORES})
+    (open_,) = gather(folder, layout="per_file").receipts
+    assert "bigbench or multilingual; say which with --evaluation" in open_.skipped[0].why
+    assert gather(folder, layout="per_file", evaluation="multilingual").errors == ()
+    assert set(named(gather)) == {"unknown_aggregate_scores.json", "multilingual_aggregate_scores.json"}
+    with pytest.raises(InputError, match=r"unknown evaluation 'bigbnech' \(did you mean 'bigbench'\?\)"):
+        gather(folder, evaluation="bigbnech")
 
 
 def test_a_dry_run_says_who_reads_what_and_why_and_sends_nothing(evaltrail, tmp_path, experiment, mlflow_url):

@@ -318,3 +318,12 @@ def test_the_examples_name_no_place_of_a_machine():
     texts = [file.read_text() for file in Path(MMLU.parents[1]).rglob("*") if file.is_file()]
     assert len(texts) > 30
     assert not [text for text in texts if "/home/" in text or "/tmp/" in text or "/root/" in text]
+
+
+def test_a_results_file_among_others_does_not_claim_their_folder(tmp_path):
+    """Without its companions beside it a results.yml stands for itself, and the rest of the folder is looked into."""
+    file = write(tmp_path / "gathered" / "results.yml", RESULTS)
+    assert READER.sniff(source_of(tmp_path / "gathered")) is None
+    assert READER.sniff(source_of(file)) is not None
+    write(tmp_path / "gathered" / "run_config.yml", "framework_name: x\n")
+    assert READER.sniff(source_of(tmp_path / "gathered")) is not None

@@ -29,7 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", nargs="+", type=Path, metavar="PATH", help="result folder, file or archive")
     parser.add_argument("--format", default="", metavar="NAME", help="only this reader; default the surest one")
     parser.add_argument(
-        "--evaluation", default="", metavar="NAME", help="the evaluation, where content and path leave it open"
+        "--evaluation",
+        default="",
+        metavar="NAME",
+        help="the evaluation (beir, bigbench, ...), where content and path leave it open",
     )
     parser.add_argument(
         "--layout",

@@ -85,17 +85,20 @@ class PartialError(EvaltrailError):
     Args:
         errors: why, one each; the first is told.
         receipts: of what did land.
+        exit_code: of the whole.
     """
 
     default_code = "partial"
 
-    def __init__(self, errors: Sequence[EvaltrailError], receipts: Sequence[object] = ()) -> None:
+    def __init__(
+        self, errors: Sequence[EvaltrailError], receipts: Sequence[object] = (), *, exit_code: int = 1
+    ) -> None:
         first = errors[0]
         more = f", and {len(errors) - 1} more errors" if len(errors) > 1 else ""
         super().__init__(first.message + more, code=first.code, hint=first.hint, where=first.where)
         self.errors = tuple(errors)
         self.receipts = tuple(receipts)
-        self.exit_code = max(error.exit_code for error in errors)
+        self.exit_code = exit_code
 
 
 class DestinationError(EvaltrailError):

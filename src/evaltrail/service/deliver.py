@@ -63,7 +63,7 @@ def incomplete(receipts: Iterable[Receipt]) -> Iterator[DestinationError]:
                     f"{skipped.what} did not land: {skipped.why}",
                     code="incomplete",
                     where=receipt.run_url or receipt.run_id,
-                    hint="run the evaluation again; the files of this one were removed",
+                    hint="it is gone from where it was; put it back, or deliver the result anew",
                 )
 
 

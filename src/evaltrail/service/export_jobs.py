@@ -16,7 +16,7 @@ from evaltrail.core.source import Evidence, Source
 from evaltrail.core.values import Json, Scalar
 from evaltrail.readers.detect import Found
 from evaltrail.readers.leaves import leaves
-from evaltrail.readers.nemo_launcher import NemoLauncherReader, read_job
+from evaltrail.readers.nemo_launcher.reader import NemoLauncherReader, read_job
 from evaltrail.readers.notes import Notes
 from evaltrail.readers.tables import read_yaml
 from evaltrail.service.export_config import ExportOptions

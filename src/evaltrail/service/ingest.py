@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypedDict, Unpack
@@ -11,9 +11,13 @@ from typing import TypedDict, Unpack
 from evaltrail.config.settings import Settings, load_settings
 from evaltrail.core.delivery import DeliveryOptions, Receipt, RunLayout, Skipped
 from evaltrail.core.errors import EvaltrailError, InputError, PartialError
+from evaltrail.core.ids import nearest
+from evaltrail.core.ports import Reader
 from evaltrail.core.progress import ProgressSink
 from evaltrail.destinations.mlflow.staging import passing_folder
 from evaltrail.destinations.mlflow.tracking_uri import check_tracking_uri, resolve_tracking_uri
+from evaltrail.readers.catalog import READERS
+from evaltrail.readers.nemo_service.names import EVALUATIONS, evaluation_called
 from evaltrail.service.deliver import complete_options, outbox_folder
 from evaltrail.service.land import NO_METRIC, Outcome, land_units, plan_units
 from evaltrail.service.survey import Search, Survey, load_readers, survey
@@ -73,6 +77,7 @@ def ingest_results(order: IngestOrder, settings: Settings, progress: ProgressSin
     readers = load_readers(order.search.reader)
     whole = complete_options(order.delivery, settings)
     check_tracking_uri(resolve_tracking_uri(whole.tracking_uri, settings.environ))
+    _check_evaluation(order.search.evaluation, readers)
     search = replace(order.search, layout=whole.layout or "per_bundle")
     with Unpacking(passing_folder(outbox_folder(settings))) as unpacking:
         found = survey(search, readers, unpacking)
@@ -177,9 +182,17 @@ def _failure(done: Ingested) -> EvaltrailError:
     """The one error where nothing could begin, else one that holds what did land."""
     if done.exit_code == InputError.exit_code and len(done.errors) == 1:
         return done.errors[0]
-    partial = PartialError(done.errors, done.receipts)
-    partial.exit_code = done.exit_code
-    return partial
+    return PartialError(done.errors, done.receipts, exit_code=done.exit_code)
+
+
+def _check_evaluation(name: str, readers: Mapping[str, Reader]) -> None:
+    """Refuse an evaluation that nobody knows; readers of strangers may know more than ours do."""
+    if name and not evaluation_called(name) and set(readers) <= set(READERS.builtin):
+        raise InputError(
+            f"unknown evaluation {name!r}",
+            code="unknown_evaluation",
+            hint=nearest(name, EVALUATIONS) or f"known: {', '.join(EVALUATIONS)}",
+        )
 
 
 def _nothing(found: Survey, search: Search) -> InputError:

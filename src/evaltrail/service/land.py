@@ -29,6 +29,7 @@ from evaltrail.destinations.mlflow.run_plan import RunPlan
 from evaltrail.destinations.mlflow.tracking_uri import is_http, resolve_tracking_uri
 from evaltrail.readers.detect import Found
 from evaltrail.readers.tables import unreadable
+from evaltrail.service.decoding import prepare_decoding
 from evaltrail.service.deliver import complete_options, incomplete, open_destination
 from evaltrail.service.merge import labels_of, merge
 from evaltrail.service.reading import guarded, stumbled
@@ -167,6 +168,7 @@ class _Crew:
             InterruptError: interrupted.
         """
         self.progress(Progress(task=self.title, done=0, total=len(self.units)))
+        prepare_decoding()
         with ThreadPoolExecutor(max(1, threads)) as pool:
             tasks = [pool.submit(self._take) for _ in range(max(1, threads))]
             try:

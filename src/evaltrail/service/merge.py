@@ -16,13 +16,15 @@ from evaltrail.core.result import ResultBundle, Status, TaskResult
 from evaltrail.core.source import Source
 from evaltrail.core.values import Scalar
 
-_MOST_PARAMS = 100
-"""As many as MLflow takes in one request; the files that land hold them all."""
+_MOST_PARAMS = 99
+"""As many as MLflow takes in one request beside the model; the files that land hold them all."""
 _TOO_MANY = Skipped(
     what="settings that differ between the results",
     why=f"there are more than {_MOST_PARAMS}; differing params stand together, and the files of each result hold all",
 )
 
+_SAY_NOTHING = frozenset({"automatic", "llm_as_a_judge", "results", "artifacts"})
+"""Folders that harnesses put everything into."""
 Point = tuple[str, int]
 """A metric's whole name, and its step."""
 
@@ -38,11 +40,12 @@ class Label:
 
 
 def labels_of(heads: Sequence[Source]) -> list[Label]:
-    """A label for each head, none alike: its path below the folder they share, without a file's extension."""
+    """A label for each head, none alike: its path below the folder they share, without what says nothing."""
     common = os.path.commonpath([head.path.parent for head in heads])
     relative = [PurePath(os.path.relpath(head.path, common)) for head in heads]
     short = [path if head.is_folder else path.with_suffix("") for head, path in zip(heads, relative, strict=True)]
-    texts = short if len(set(short)) == len(short) else relative
+    telling = [PurePath(*(part for part in path.parts if part not in _SAY_NOTHING)) for path in short]
+    texts = next(found for found in (telling, short, relative) if len(set(found)) == len(found))
     folders = [path if head.is_folder else path.parent for head, path in zip(heads, relative, strict=True)]
     return [
         Label(text=text.as_posix(), folder="" if folder == PurePath() else folder.as_posix())
@@ -62,8 +65,9 @@ def merge(bundles: Sequence[ResultBundle], labels: Sequence[Label], *, group: st
         name: what the run is called.
     """
     first = bundles[0]
+    timed = [bundle for bundle in bundles if bundle.started_at != bundle.ended_at] or bundles
     params, is_whole = _params(bundles, labels)
-    tasks = _tasks(bundles, labels, with_config=is_whole)
+    tasks = _tasks(bundles, labels)
     return ResultBundle(
         id=group if first.origin.invocation else digest(sorted(bundle.id for bundle in bundles)),
         digest=digest([[bundle.id, bundle.digest] for bundle in bundles]) if first.origin.invocation else "",
@@ -76,8 +80,8 @@ def merge(bundles: Sequence[ResultBundle], labels: Sequence[Label], *, group: st
         tags=_tags(bundles),
         artifacts=_artifacts(bundles, labels),
         status=_status([bundle.status for bundle in bundles]),
-        started_at=min(bundle.started_at for bundle in bundles),
-        ended_at=max(bundle.ended_at for bundle in bundles),
+        started_at=min(bundle.started_at for bundle in timed),
+        ended_at=max(bundle.ended_at for bundle in timed),
         skipped=(
             *(
                 Skipped(what=f"{label.text}: {item.what}", why=item.why)
@@ -90,7 +94,7 @@ def merge(bundles: Sequence[ResultBundle], labels: Sequence[Label], *, group: st
     )
 
 
-def _tasks(bundles: Sequence[ResultBundle], labels: Sequence[Label], *, with_config: bool) -> tuple[TaskResult, ...]:
+def _tasks(bundles: Sequence[ResultBundle], labels: Sequence[Label]) -> tuple[TaskResult, ...]:
     names = Counter(task.name for bundle in bundles for task in bundle.tasks)
     points = Counter(point for bundle in bundles for task in bundle.tasks for point in set(_points(task)))
     tasks = []
@@ -100,20 +104,26 @@ def _tasks(bundles: Sequence[ResultBundle], labels: Sequence[Label], *, with_con
             meets = {point for point in _points(task) if points[point] > 1}
             told = replace(
                 task,
-                name=task.name if is_alone else _labelled(label.text, task.name),
-                config=task.config if with_config else {},
+                name=task.name if is_alone else _labelled(label.text, task.name, bundle),
+                config={},
             )
             if meets and is_alone and not _prefix(task):
-                told = replace(told, metrics=tuple(_apart(metric, task, meets, label) for metric in task.metrics))
+                told = replace(told, metrics=_apart(task, meets, label))
             elif meets:
-                told = replace(told, prefix=_labelled(label.text, _prefix(task)))
+                told = replace(told, prefix=_labelled(label.text, _prefix(task), bundle))
             tasks.append(told)
     return tuple(tasks)
 
 
-def _apart(metric: MetricValue, task: TaskResult, meets: set[Point], label: Label) -> MetricValue:
-    """The metric below the label, where its name alone meets another's: ``ifeval.1/runtime/count``."""
-    return replace(metric, group=(label.text, *metric.group)) if _point(metric, task) in meets else metric
+def _apart(task: TaskResult, meets: set[Point], label: Label) -> tuple[MetricValue, ...]:
+    """The metrics, those below the label whose names or groups meet another's: ``ifeval.1/runtime/count``."""
+    groups = {metric.group for metric in task.metrics if metric.group and _point(metric, task) in meets}
+    return tuple(
+        replace(metric, group=(label.text, *metric.group))
+        if metric.group in groups or _point(metric, task) in meets
+        else metric
+        for metric in task.metrics
+    )
 
 
 def _artifacts(bundles: Sequence[ResultBundle], labels: Sequence[Label]) -> tuple[Artifact, ...]:
@@ -138,28 +148,27 @@ def _prefix(task: TaskResult) -> str:
     return task.name if task.prefix is None else task.prefix
 
 
-def _labelled(label: str, name: str) -> str:
-    """``mmlu.3`` says enough of a task ``mmlu``; other labels stand before the name."""
-    return label if PurePath(label).name.startswith(name) else f"{label}/{name}"
+def _labelled(label: str, name: str, bundle: ResultBundle) -> str:
+    """``mmlu.3`` says enough of the only task ``mmlu``; other labels stand before the name."""
+    is_said = len(bundle.tasks) == 1 and PurePath(label).name.startswith(name)
+    return label if is_said else f"{label}/{name}"
 
 
 def _params(bundles: Sequence[ResultBundle], labels: Sequence[Label]) -> tuple[dict[str, Scalar], bool]:
-    """The params, and whether the tasks keep their settings.
+    """The settings of all results as params, and whether every value stands by itself.
 
-    What all results share stands once. What differs bears a label, as long as everything fits one request; else
-    settings count as params, and the differing values of one name stand together.
+    What all share stands once. What differs bears a label, as long as everything fits one request; else the
+    differing values of one name stand together.
     """
-    shared, differing = _compared([bundle.params for bundle in bundles])
+    shared, differing = _compared([_all_settings(bundle) for bundle in bundles])
     own = {
         f"{label.text}.{name}": value
         for name, found in differing.items()
         for label, value in zip(labels, found, strict=True)
         if value is not None
     }
-    settings = sum(value is not None for bundle in bundles for task in bundle.tasks for value in task.config.values())
-    if len(shared) + len(own) + settings <= _MOST_PARAMS:
+    if len(shared) + len(own) <= _MOST_PARAMS:
         return shared | own, True
-    shared, differing = _compared([_all_settings(bundle) for bundle in bundles])
     joined = {name: _joined(str(value) for value in found if value is not None) for name, found in differing.items()}
     return dict(list((shared | joined).items())[:_MOST_PARAMS]), False
 

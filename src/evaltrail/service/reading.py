@@ -38,7 +38,7 @@ def stumbled(found: Found, error: Exception) -> InputError:
         f"reader {found.reader} stumbled over it: {type(error).__name__}: {error}",
         code="unreadable",
         where=str(found.source.path),
-        hint="the other files are read all the same; please report it",
+        hint="please report it; it holds up no other",
     )
 
 

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from evaltrail.bundle.folders import hold_lock, is_locked, make_private
-from evaltrail.readers.archive import is_archive, unpack
+from evaltrail.readers.archives.unpack import is_archive, unpack
 from evaltrail.readers.notes import Notes
 
 _NAMES_KEPT = 4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,9 +13,9 @@ import msgspec
 
 from evaltrail.bundle.folders import make_private
 from evaltrail.core.errors import InputError, StorageError
+from evaltrail.store.sqlite_file import open_sqlite
 from evaltrail.store.statements import read_statements
 
-_BUSY_SECONDS = 10.0
 _STATEMENTS = read_statements(Path(__file__).with_suffix(".sql"))
 
 
@@ -90,23 +90,13 @@ class Ledger:
     def _open(self) -> Iterator[sqlite3.Connection]:
         make_private(self._file.parent)
         try:
-            database = sqlite3.connect(self._file, timeout=_BUSY_SECONDS)
-        except sqlite3.Error as error:
-            raise self._broken(error) from error
-        try:
-            database.row_factory = sqlite3.Row
-            database.execute("PRAGMA journal_mode = WAL")
-            database.execute("PRAGMA synchronous = NORMAL")
-            database.executescript(_STATEMENTS["create"])
-            self._file.chmod(0o600)
-            with database:
+            with closing(open_sqlite(self._file, synchronous="NORMAL")) as database:
+                database.executescript(_STATEMENTS["create"])
                 yield database
-        except sqlite3.Error as error:
+        except (OSError, sqlite3.Error) as error:
             raise self._broken(error) from error
-        finally:
-            database.close()
 
-    def _broken(self, error: sqlite3.Error) -> StorageError:
+    def _broken(self, error: Exception) -> StorageError:
         return StorageError(f"the ledger cannot be used: {error}", where=str(self._file))
 
 

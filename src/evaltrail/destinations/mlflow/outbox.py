@@ -15,13 +15,13 @@ import msgspec
 from evaltrail.core.delivery import Receipt, Skipped
 from evaltrail.core.errors import StorageError
 from evaltrail.destinations.mlflow.run_plan import RunPlan
+from evaltrail.store.sqlite_file import open_sqlite
 from evaltrail.store.statements import read_statements
 
 Phase = Literal["planned", "creating", "created", "batched", "inputs", "finished"]
 """What MLflow is known to hold: nothing, perhaps a run, the run, its batches and some files, its inputs, all."""
 
 _STATEMENTS = read_statements(Path(__file__).with_name("outbox.sql"))
-_WAIT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,12 +59,7 @@ class Outbox:
         self.folder = folder
         with _storage(folder):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            file = folder / "outbox.db"
-            file.touch(mode=0o600)
-            self._rows = sqlite3.connect(file, timeout=_WAIT_S, isolation_level=None)
-            self._rows.row_factory = sqlite3.Row
-            self._rows.execute("PRAGMA journal_mode = WAL")
-            self._rows.execute("PRAGMA synchronous = FULL")
+            self._rows = open_sqlite(folder / "outbox.db", synchronous="FULL")
             self._rows.execute(_STATEMENTS["create"])
 
     def put(self, plan: RunPlan, tracking_uri: str) -> Delivery:

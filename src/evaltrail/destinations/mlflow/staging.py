@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -13,7 +15,7 @@ from evaltrail.bundle.columns import SamplesWriter
 from evaltrail.bundle.folders import link_or_copy, make_private, storage_error, write_whole
 from evaltrail.config.redaction import redact_file
 from evaltrail.core.delivery import DeliveryOptions
-from evaltrail.core.errors import EvaltrailError
+from evaltrail.core.errors import EvaltrailError, InputError
 from evaltrail.core.result import ResultBundle
 from evaltrail.destinations.mlflow.run_plan import (
     NAME_MAP_FILE,
@@ -31,7 +33,7 @@ def stage(plan: RunPlan, bundle: ResultBundle, options: DeliveryOptions, outbox_
     """The plan with every file named absolutely; what had to be made lies below the outbox.
 
     Raises:
-        InputError: the samples cannot be read.
+        InputError: a file or its samples cannot be read.
         StorageError: the disk refuses.
     """
     folder = staging_folder(outbox_folder, plan)
@@ -75,15 +77,29 @@ def _part(bundle: ResultBundle, task: str) -> ResultBundle:
 def _given(item: PlannedArtifact, bundle: ResultBundle, target: Path, outbox_folder: Path) -> PlannedArtifact:
     """A file of the result: where it is, or a copy without secrets, or a copy of what is gone when the command ends."""
     source = Path(item.file).absolute()
-    if source.is_file():
-        make_private(target.parent)
-        target.unlink(missing_ok=True)
-        if item.may_hold_secrets and redact_file(source, target, bundle.secrets):
-            return replace(item, file=str(target))
-        if source.is_relative_to(passing_folder(outbox_folder)):
-            link_or_copy(source, target)
-            return replace(item, file=str(target))
-    return replace(item, file=str(source))
+    if not source.is_file():
+        return replace(item, file=str(source))  # the receipt tells that it is missing
+    make_private(target.parent)
+    made = _beside(target)
+    if item.may_hold_secrets and _redacted(source, made, bundle.secrets):
+        made.replace(target)
+    elif source.is_relative_to(passing_folder(outbox_folder)):
+        link_or_copy(source, made)
+        made.replace(target)
+    else:
+        return replace(item, file=str(source))
+    return replace(item, file=str(target))
+
+
+def _redacted(source: Path, target: Path, known: Iterable[str]) -> bool:
+    try:
+        return redact_file(source, target, known)
+    except OSError as error:
+        if error.filename != str(source):
+            raise
+        raise InputError(
+            f"cannot be read: {error.strerror}", code="unreadable", where=str(source), hint="the other results land"
+        ) from error
 
 
 def _made(
@@ -106,7 +122,14 @@ def _write_samples(bundle: ResultBundle, file: Path) -> None:
         for sample in islice(iter(task.samples or ()), _SAMPLES_LOOKED_AT)
         for name in sample.scores
     ]
-    with SamplesWriter(file, names) as table:
+    made = _beside(file)
+    with SamplesWriter(made, names) as table:
         for task in bundle.tasks:
             for sample in task.samples or ():
                 table.add(task.name, sample)
+    made.replace(file)
+
+
+def _beside(file: Path) -> Path:
+    """Where a file is made until it is whole: another process may be sending the same."""
+    return file.with_name(f".{file.name}.{secrets.token_hex(4)}.tmp")

@@ -33,6 +33,7 @@ PRODUCER = "nemo-evaluator-launcher"
 
 _TOP_KEY = re.compile(rb"^(command|config|git_hash|metadata|results|target):", re.MULTILINE)
 _PART = re.compile(rb"^ +(?:groups|tasks):", re.MULTILINE)
+_COMPANIONS = ("run_config.yml", "eval_factory_metrics.json", "metadata.yaml")
 _ASKED = frozenset({b"command", b"config", b"target"})
 
 
@@ -50,8 +51,8 @@ class NemoLauncherReader:
         elif is_job_folder(path):
             is_sure = any(_holds_results(_head(path / "artifacts" / name), is_named=True) for name in RESULTS)
             return _evidence(source, 0.92 if is_sure else 0.5, "artifacts/ with results.yml or run_config.yml")
-        elif any(_holds_results(_head(path / name), is_named=True) for name in RESULTS):
-            return _evidence(source, 0.9, "results.yml of an evaluation")
+        elif _is_output(path) and any(_holds_results(_head(path / name), is_named=True) for name in RESULTS):
+            return _evidence(source, 0.9, "results.yml of an evaluation and what lies beside it")
         return None
 
     def read(self, source: Source) -> ResultBundle:
@@ -61,6 +62,11 @@ class NemoLauncherReader:
             InputError: the job has not finished, or its results cannot be read.
         """
         return read_job(source)
+
+
+def _is_output(folder: Path) -> bool:
+    """Whether a folder is an evaluation's own, and not one in which a results file lies among others."""
+    return folder.name == "artifacts" or any((folder / name).is_file() for name in _COMPANIONS)
 
 
 def read_job(source: Source, known: Job | None = None) -> ResultBundle:
