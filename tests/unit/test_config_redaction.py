@@ -315,7 +315,7 @@ def test_a_given_secret_never_survives(secret, before, after):
     """Whatever surrounds it; but for one that is part of the mark itself, or of several lines."""
     if secret.strip("*") and "\n" not in secret and "\r" not in secret:
         shown = redact_text(f"{before}{secret}{after}", [secret])
-        assert secret not in shown.replace("***", "\0") or secret in f"{before}\0{after}"
+        assert secret not in shown.replace("***", "\0") or "\0" in secret
 
 
 def hostile() -> dict[str, str]:
@@ -349,9 +349,9 @@ def hostile() -> dict[str, str]:
 def test_no_text_takes_long(name):
     """Time grows with the text: a fifth of a megabyte of anything is done in less than two seconds."""
     text = hostile()[name]
-    began = time.perf_counter()
+    began = time.process_time()
     assert redact_text(text) is not None
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_logs_are_fast():
@@ -360,6 +360,6 @@ def test_logs_are_fast():
         "2025-11-21 06:00:11,123 INFO models:{} Processed {} tokens in 0.5s for req-{:08x} http://host/v1 prompt='{}'\n"
     )
     log = "".join(line.format(count, count, count, "The quick brown fox " * 2) for count in range(8000))
-    began = time.perf_counter()
+    began = time.process_time()
     assert redact_text(log) == log
-    assert time.perf_counter() - began < 0.5 * len(log) / 1e6 + 0.2
+    assert time.process_time() - began < 0.5 * len(log) / 1e6 + 0.2

@@ -30,10 +30,10 @@ def yaml_of(folder, content: str | bytes):
 def refused(folder, content: str | bytes) -> str:
     """Why a YAML file is refused; within a second, and in little memory."""
     tracemalloc.start()
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(InputError) as caught:
         yaml_of(folder, content)
-    took = time.perf_counter() - began
+    took = time.process_time() - began
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert took < 1
@@ -137,10 +137,10 @@ def test_merge_keys(tmp_path):
 
 def test_many_merges_into_one_place_take_no_time(tmp_path):
     """The time grows with the text, not with its square."""
-    began = time.perf_counter()
+    began = time.process_time()
     found, _ = yaml_of(tmp_path, "a:\n" + "".join(f"  <<: {{k{count}: 1}}\n" for count in range(20_000)))
     assert len(found["a"]) == 20_000
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize(

@@ -7,19 +7,19 @@ import re
 HIDDEN = "***"
 """What stands where a secret stood."""
 
-SECRET_WORDS = (
+NAME_ENDINGS = (
     r"(?:(?:api|access|private|secret)[ _-]?keys?(?:[ _-]?id)?|secrets?|passwords?|passwd|passphrases?"
     r"|credentials?|authorization|(?:set-)?cookie|token)(?:[_-]\d{1,2})?"
 )
 """How the name of a secret ends; without regard to case."""
 
-_SECRET_NAME = re.compile(rf"(?ia){SECRET_WORDS}\Z")
+_SECRET_NAME = re.compile(rf"(?ia){NAME_ENDINGS}\Z")
 _TOKENS_OF_TEXT = re.compile(
     r"""(?xia) (?:^|[_.\s-])
     (?:eos|bos|eot|eod|pad|unk|sep|cls|mask|stop|start|end|begin|think|thinking|reasoning|image|audio|video|text|first
     |last|next|prev|previous|per|special|fim|prefix|suffix|middle|input|output|prompt|completion|generated|total|max|min
     |num|n|each|new|bad|forced|blank|empty|word|k|m|million)
-    [_-]?token\Z | [a-z](?:Eos|Bos|Pad|Unk|Sep|Cls|Mask|Stop|Start|End)Token\Z"""
+    [ _-]?token\Z | [a-z](?:Eos|Bos|Pad|Unk|Sep|Cls|Mask|Stop|Start|End)Token\Z"""
 )
 _TOKEN = re.compile(r"(?ia)token(?:[_-]\d+)?\Z")
 _REFERENCE = re.compile(
