@@ -309,7 +309,7 @@ def test_the_default_store_is_made_in_silence_and_used_again(tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     first, second = done.stdout.splitlines()
     assert first == second
-    assert first.endswith("4 '' evaltrail")
+    assert first.endswith("5 '' evaltrail")
     assert (tmp_path / "mlflow.db").is_file()
     assert len(list((tmp_path / "mlruns").rglob("eval_results_table.json"))) == 1
 
