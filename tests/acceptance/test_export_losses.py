@@ -244,7 +244,7 @@ def test_a_typo_stops_the_command_before_anything_is_sent(evaltrail, export):
     assert export.runs() == []
 
 
-@pytest.mark.parametrize("tag", ["job_id", "invocation_id", "evaltrail.key", "mlflow.parentRunId", "model"])
+@pytest.mark.parametrize("tag", ["job_id", "invocation_id", "evaltrail.key", "mlflow.parentRunId"])
 def test_tags_that_say_whose_run_it_is_cannot_be_set(export, tag):
     """A user's tag never replaces one that a run is found by; the same value is no replacement."""
     export.jobs.add()
@@ -252,6 +252,15 @@ def test_tags_that_say_whose_run_it_is_cannot_be_set(export, tag):
     assert (done.exit_code, [error.code for error in done.errors]) == (2, ["bad_tag"])
     assert tag in str(done.errors[0])
     assert export.runs() == []
+
+
+def test_tags_that_describe_keep_what_is_true(export):
+    """The seed's own example sets `benchmark`: where the job says otherwise, its word stays and the receipt tells."""
+    export.jobs.add()
+    receipt = only_receipt(export(INVOCATION, tags={"benchmark": "other", "family": "llama"}))
+    tags = export.run().tags
+    assert (tags["benchmark"], tags["family"]) == ("mmlu", "llama")
+    assert [item.what for item in receipt.skipped] == ["tag benchmark"]
 
 
 def test_a_long_param_lands_whole(export):

@@ -160,12 +160,13 @@ def test_a_server_that_dies_midway_leaves_the_rest_to_the_next_attempt(url, tmp_
 
 
 def test_the_same_delivery_again_sends_nothing(url, tmp_path, experiment, unbroken):
-    """A complete run with the key is its own receipt: two questions, no change, also without the outbox."""
+    """A complete run with the key is its own receipt: questions, no change, also without the outbox."""
     plan = planned(tmp_path, experiment)
     first = land(plan, tmp_path, url, fresh=True)
     with unreliable(url, lambda *_: "forward") as proxy:
         again = land(plan, tmp_path / "another machine", proxy.url)
-        assert proxy.seen == ["GET /api/2.0/mlflow/experiments/get-by-name", "POST /api/2.0/mlflow/runs/search"]
+        asked = ["GET /api/2.0/mlflow/experiments/get-by-name", "POST /api/2.0/mlflow/runs/search"]
+        assert proxy.seen == [*asked, *["GET /api/2.0/mlflow/artifacts/list"] * 2]
     assert replace(again, run_url=first.run_url) == replace(first, is_existing=True)
     assert_one_complete_run(url, experiment, unbroken, first.run_id)
 

@@ -30,11 +30,11 @@ def test_a_delivery_waits_until_it_is_finished(tmp_path, plan):
     with Outbox(tmp_path / "o") as outbox:
         delivery = outbox.put(plan, URI)
         assert (delivery.phase, delivery.plan, delivery.attempts) == ("planned", plan, 0)
-        outbox.advance(replace(delivery, phase="batched", run_id="r", artifacts=2, skipped=receipt.skipped))
+        outbox.advance(replace(delivery, phase="batched", run_id="r", artifacts=("a", "b"), skipped=receipt.skipped))
         outbox.fail(delivery, "away")
     with Outbox(tmp_path / "o") as outbox:
         (waiting,) = outbox.waiting()
-        assert (waiting.phase, waiting.run_id, waiting.artifacts) == ("batched", "r", 2)
+        assert (waiting.phase, waiting.run_id, waiting.artifacts) == ("batched", "r", ("a", "b"))
         assert (waiting.attempts, waiting.last_error, waiting.skipped) == (1, "away", receipt.skipped)
         assert waiting.receipt is None
         outbox.finish(waiting, receipt)

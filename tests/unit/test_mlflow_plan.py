@@ -96,11 +96,18 @@ def test_a_param_never_replaces_what_the_evaluation_says(tmp_path):
     assert [item.what for item in plan.skipped] == ["param model"]
 
 
-@pytest.mark.parametrize("name", ["evaltrail.key", "evaltrail.mine", "mlflow.runName", "mlflow.parentRunId", "team"])
+@pytest.mark.parametrize("name", ["evaltrail.key", "evaltrail.mine", "mlflow.runName", "mlflow.parentRunId", "job_id"])
 def test_a_users_tag_cannot_take_the_place_of_an_identity(tmp_path, name):
-    """Tags of ours, MLflow's own and the result's are refused as the user's."""
+    """Tags of ours, MLflow's own and those that a result is found by are refused as the user's."""
     with pytest.raises(InputError, match=name):
-        plan_one(some_bundle(tmp_path), tags={name: "mine"})
+        plan_one(replace(some_bundle(tmp_path), tags={"job_id": "8abcd123.0"}), tags={name: "mine"})
+
+
+def test_a_users_tag_does_not_replace_what_the_result_says(tmp_path):
+    """What only describes stays as it is true, and the plan says what was left out."""
+    plan = plan_one(some_bundle(tmp_path), tags={"team": "blue", "owner": "ann"})
+    assert (plan.tags["team"], plan.tags["owner"]) == ("red", "ann")
+    assert [item.what for item in plan.skipped] == ["tag team"]
 
 
 def test_values_that_mlflow_would_cut_are_cut_by_us_and_said(tmp_path):

@@ -14,6 +14,7 @@ from evaltrail.core.sample import Sample
 from evaltrail.destinations.mlflow.rest_bodies import (
     ErrorBody,
     ExperimentBody,
+    FilesBody,
     NewExperimentBody,
     RunBody,
     RunsBody,
@@ -23,6 +24,7 @@ from evaltrail.destinations.mlflow.run_plan import RunPlan
 KINDS = (
     ErrorBody,
     ExperimentBody,
+    FilesBody,
     Manifest,
     NewExperimentBody,
     Receipt,

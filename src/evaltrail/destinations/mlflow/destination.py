@@ -26,7 +26,7 @@ from evaltrail.destinations.mlflow.places import Places
 from evaltrail.destinations.mlflow.plan import plan_bundle
 from evaltrail.destinations.mlflow.port import Gateway
 from evaltrail.destinations.mlflow.run_plan import RunPlan
-from evaltrail.destinations.mlflow.staging import stage, unstage
+from evaltrail.destinations.mlflow.staging import stage, sweep, unstage
 from evaltrail.destinations.mlflow.tracking_uri import check_tracking_uri, resolve_tracking_uri
 from evaltrail.destinations.mlflow.writer import StepSink, deliver, silent
 
@@ -180,7 +180,9 @@ class MlflowDestination:
         away: dict[str, EvaltrailError] = {}
         busy: dict[str, str] = {}
         with Outbox(self._folder) as outbox:
-            return tuple(self._synced(delivery, outbox, away, busy, progress) for delivery in outbox.waiting())
+            sent = tuple(self._synced(delivery, outbox, away, busy, progress) for delivery in outbox.waiting())
+            sweep(self._folder, {delivery.key for delivery in outbox.waiting()})
+            return sent
 
     def waiting(self) -> tuple[Delivery, ...]:
         """The deliveries that wait in the outbox, oldest first."""

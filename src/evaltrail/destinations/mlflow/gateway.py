@@ -155,6 +155,11 @@ class StockGateway:
             named.symlink_to(file.absolute())
             self._ask(lambda: self._client.log_artifact(run.run_id, str(named), folder))
 
+    def list_artifacts(self, run: RunState, folder: str) -> tuple[str, ...]:
+        """The paths of the files that lie directly in a folder of the run; an empty text is the top."""
+        files = self._ask(lambda: self._client.list_artifacts(run.run_id, folder or None))
+        return tuple(file.path for file in files if not file.is_dir)
+
     def set_status(self, run_id: str, status: str, *, ended_ms: int | None = None) -> None:
         """Set the run's status and, for a terminal one, its end time (Unix milliseconds)."""
         if ended_ms is None:

@@ -17,7 +17,9 @@ TAG_CHARACTERS = 8000
 """Longer tag values are cut by MLflow without a word."""
 
 _OURS = "evaltrail."
-_IDENTITY = frozenset(
+_IDENTITY = frozenset({"invocation_id", "job_id"})
+"""Tags by which a producer's result is found again."""
+_MLFLOWS = frozenset(
     {
         "mlflow.loggedArtifacts",
         "mlflow.parentRunId",
@@ -71,18 +73,23 @@ def run_tags(ours: Mapping[str, str], bundle: ResultBundle, options: DeliveryOpt
     Raises:
         InputError: a tag of the user would replace one of ours or one that identifies the result.
     """
+    skipped = []
     for name, value in options.tags.items():
-        if name.startswith(_OURS) or name in _IDENTITY or bundle.tags.get(name, value) != value:
+        kept = bundle.tags.get(name, value)
+        if name.startswith(_OURS) or (name in _IDENTITY and kept != value) or name in _MLFLOWS:
             raise InputError(
                 f"tag {name!r} identifies the result and cannot be set", code="bad_tag", hint="give it another name"
             )
+        if kept != value:
+            why = f"the result itself says {kept[:80]!r}, the value {value[:80]!r} is left out"
+            skipped.append(Skipped(what=f"tag {name}", why=why))
     given = {name: without(value, bundle.secrets) for name, value in options.tags.items()}
     values = {**given, **bundle.tags, **{name: value for name, value in ours.items() if value}}
     if options.description:
         values["mlflow.note.content"] = without(options.description, bundle.secrets)
     values.setdefault("mlflow.note.content", _description(bundle))
     cleaned = {clean_text(name): clean_text(str(value)) for name, value in values.items()}
-    return _fitting("tag", cleaned, TAG_CHARACTERS, [])
+    return _fitting("tag", cleaned, TAG_CHARACTERS, skipped)
 
 
 def without(text: str, secrets: Iterable[str]) -> str:

@@ -33,8 +33,8 @@ class Delivery:
     plan: RunPlan | None
     """None once the delivery is finished."""
     phase: Phase = "planned"
-    artifacts: int = 0
-    """How many of the plan's artifacts have been put."""
+    artifacts: tuple[str, ...] = ()
+    """Paths of the artifacts that have been put."""
     run_id: str = ""
     experiment_id: str = ""
     skipped: tuple[Skipped, ...] = ()
@@ -83,7 +83,7 @@ class Outbox:
             key=delivery.key,
             tracking_uri=delivery.tracking_uri,
             phase=delivery.phase,
-            artifacts=delivery.artifacts,
+            artifacts=msgspec.json.encode(delivery.artifacts),
             run_id=delivery.run_id,
             experiment_id=delivery.experiment_id,
             skipped=msgspec.json.encode(delivery.skipped),
@@ -135,7 +135,7 @@ def _delivery(row: sqlite3.Row) -> Delivery:
         tracking_uri=row["tracking_uri"],
         plan=RunPlan.from_json(row["plan"]) if row["plan"] else None,
         phase=row["phase"],
-        artifacts=row["artifacts"],
+        artifacts=msgspec.json.decode(row["artifacts"], type=tuple[str, ...]),
         run_id=row["run_id"],
         experiment_id=row["experiment_id"],
         skipped=msgspec.json.decode(row["skipped"], type=tuple[Skipped, ...]),

@@ -5,7 +5,7 @@ CREATE TABLE IF NOT EXISTS deliveries (
     tracking_uri TEXT NOT NULL,
     plan BLOB NOT NULL,
     phase TEXT NOT NULL DEFAULT 'planned',
-    artifacts INTEGER NOT NULL DEFAULT 0,
+    artifacts BLOB NOT NULL DEFAULT '[]',
     run_id TEXT NOT NULL DEFAULT '',
     experiment_id TEXT NOT NULL DEFAULT '',
     skipped BLOB NOT NULL DEFAULT '[]',

@@ -104,6 +104,10 @@ class Gateway(Protocol):
         """Store a file of the run under the path; repeating it overwrites."""
         ...
 
+    def list_artifacts(self, run: RunState, folder: str) -> tuple[str, ...]:
+        """The paths of the files that lie directly in a folder of the run; an empty text is the top."""
+        ...
+
     def set_status(self, run_id: str, status: str, *, ended_ms: int | None = None) -> None:
         """Set the run's status and, for a terminal one, its end time (Unix milliseconds)."""
         ...

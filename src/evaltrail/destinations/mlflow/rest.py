@@ -33,6 +33,7 @@ from evaltrail.destinations.mlflow.refusal import (
 from evaltrail.destinations.mlflow.rest_bodies import (
     ErrorBody,
     ExperimentBody,
+    FilesBody,
     NewExperimentBody,
     RunBody,
     RunsBody,
@@ -142,6 +143,17 @@ class RestGateway:
             return
         target = f"{_ARTIFACTS}/{quote(place.path.strip('/'))}/{quote(path)}"
         self._patience.insist(lambda: self._upload(target, file))
+
+    def list_artifacts(self, run: RunState, folder: str) -> tuple[str, ...]:
+        """The paths of the files that lie directly in a folder of the run; an empty text is the top."""
+        asked = {"run_id": run.run_id, **({"path": folder} if folder else {})}
+        found: list[str] = []
+        while True:
+            page = self._get(f"artifacts/list?{urlencode(asked)}", FilesBody)
+            found += [file.path for file in page.files if not file.is_dir]
+            if not page.next_page_token:
+                return tuple(found)
+            asked["page_token"] = page.next_page_token
 
     def set_status(self, run_id: str, status: str, *, ended_ms: int | None = None) -> None:
         """Set the run's status and, for a terminal one, its end time (Unix milliseconds)."""

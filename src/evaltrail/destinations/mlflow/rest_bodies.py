@@ -107,6 +107,22 @@ class RunsBody:
     next_page_token: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilePart:
+    """A file or folder within an answer."""
+
+    path: str
+    is_dir: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilesBody:
+    """Answer to artifacts/list."""
+
+    files: tuple[FilePart, ...] = ()
+    next_page_token: str = ""
+
+
 def new_run_body(run: NewRun) -> dict[str, Json]:
     """Request of runs/create, with every tag and the name."""
     return {

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Iterable
+import time
+from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -27,6 +29,8 @@ from evaltrail.destinations.mlflow.run_plan import (
 from evaltrail.destinations.mlflow.samples import write_table
 
 _SAMPLES_LOOKED_AT = 100
+_ABANDONED_S = 3600.0
+"""Longer than any attempt needs between making its files and noting them in the outbox."""
 
 
 def stage(plan: RunPlan, bundle: ResultBundle, options: DeliveryOptions, outbox_folder: Path) -> RunPlan:
@@ -36,8 +40,7 @@ def stage(plan: RunPlan, bundle: ResultBundle, options: DeliveryOptions, outbox_
         InputError: a file or its samples cannot be read.
         StorageError: the disk refuses.
     """
-    folder = staging_folder(outbox_folder, plan)
-    is_first = not folder.exists()
+    folder = staging_folder(outbox_folder) / plan.key / secrets.token_hex(8)
     part = _part(bundle, plan.task)
     try:
         artifacts = tuple(
@@ -47,22 +50,46 @@ def stage(plan: RunPlan, bundle: ResultBundle, options: DeliveryOptions, outbox_
             for number, item in enumerate(plan.artifacts)
         )
     except (EvaltrailError, OSError) as error:
-        if is_first:  # else an earlier attempt waits with files of its own
-            shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
         if isinstance(error, OSError):
             raise storage_error(error, folder) from error
         raise
+    with suppress(OSError):  # something had to be made
+        folder.rmdir()
+        folder.parent.rmdir()
     return replace(plan, artifacts=artifacts)
 
 
 def unstage(plan: RunPlan, outbox_folder: Path) -> None:
-    """Remove what was made for a delivery that has landed."""
-    shutil.rmtree(staging_folder(outbox_folder, plan), ignore_errors=True)
+    """Remove what this attempt made for a delivery that has landed; another attempt has a folder of its own."""
+    staged = staging_folder(outbox_folder) / plan.key
+    for folder in {Path(item.file).parent for item in plan.artifacts if Path(item.file).is_relative_to(staged)}:
+        _remove(folder)
 
 
-def staging_folder(outbox_folder: Path, plan: RunPlan) -> Path:
-    """Where the files made for a delivery lie."""
-    return outbox_folder / "staged" / plan.key
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):  # another attempt at the key is still there
+        folder.parent.rmdir()
+
+
+def sweep(outbox_folder: Path, waiting: Collection[str]) -> None:
+    """Remove what attempts left behind that were killed or overtaken.
+
+    Args:
+        outbox_folder: of the outbox.
+        waiting: keys of the deliveries that still need their files.
+    """
+    staged = staging_folder(outbox_folder)
+    for folder in staged.iterdir() if staged.is_dir() else ():
+        with suppress(OSError):  # it has gone meanwhile
+            if folder.name not in waiting and time.time() - folder.stat().st_mtime > _ABANDONED_S:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def staging_folder(outbox_folder: Path) -> Path:
+    """Below it lie the files made for deliveries, a folder for each attempt at a key."""
+    return outbox_folder / "staged"
 
 
 def passing_folder(outbox_folder: Path) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from evaltrail.destinations.mlflow.tracking_uri import run_url, without_login
 KEY_TAG = "evaltrail.key"
 _SUPERSEDES = "evaltrail.supersedes"
 _PARENT = "mlflow.parentRunId"
+_NOTE = "mlflow.note.content"
+_MISSING = "there is no file "
 _SAME_PART = ("evaltrail.id", "evaltrail.task")
 REQUIRED_MISSING = "required file missing: "
 """How a receipt begins to say why a file did not land without which the run is incomplete."""
@@ -69,6 +71,8 @@ def deliver(
         try:
             return _Landing(plan, outbox, gateway, progress, places or Places()).land(delivery, fresh=fresh)
         except DestinationError as error:
+            if delivery.phase == "finished" and error.code == DestinationUnreachableError.default_code:
+                outbox.advance(replace(delivery, phase="inputs"))  # what is asked for beyond it waits again
             outbox.fail(delivery, without_login(str(error), gateway.tracking_uri))
             raise
 
@@ -149,7 +153,7 @@ class _Landing:
         if len(ours) > 1:
             return self._only_run(experiment)
         if not ours:
-            earlier = _latest([run for run in kin if self._is_other_delivery(run)])
+            earlier = _latest([run for run in kin if self._is_replaced(run)])
             self._superseded = earlier.run_id if earlier else ""
         return ours[0] if ours else None
 
@@ -164,6 +168,15 @@ class _Landing:
         is_below = bool(self._plan.parent_key or self._plan.parent_run_id)
         is_same_part = all(run.tags.get(tag, "") == ours.get(tag, "") for tag in _SAME_PART)
         return is_same_part and bool(run.tags.get(_PARENT)) == is_below
+
+    def _is_replaced(self, run: RunState) -> bool:
+        """Whether ours tells anew what a run tells: the same part, or a whole that has got other parts since."""
+        if self._is_other_delivery(run):
+            return True
+        ours = self._plan.tags
+        is_whole = not (self._plan.task or self._plan.parent_key or run.tags.get(_PARENT))
+        is_same_source = run.tags.get("evaltrail.id", "") == ours.get("evaltrail.id")
+        return is_whole and is_same_source and run.tags.get("evaltrail.layout") != "per_task"
 
     def _existing(self, experiment: ExperimentState) -> RunState | None:
         """A complete run of the same source, whoever made it; the newest of several."""
@@ -191,7 +204,7 @@ class _Landing:
 
         A given run that has ended is not reopened: MLflow takes what comes later, and a refusal leaves it as it was.
         """
-        delivery = replace(delivery, phase="creating", experiment_id=experiment.id, run_id="", artifacts=0, skipped=())
+        delivery = replace(delivery, phase="creating", experiment_id=experiment.id, run_id="", artifacts=(), skipped=())
         self._outbox.advance(delivery)
         if run is None:
             self._progress("creating the run")
@@ -245,11 +258,18 @@ class _Landing:
         return self._outbox.advance(replace(delivery, phase="batched"))
 
     def _stored(self, delivery: Delivery, run: RunState) -> Delivery:
-        for artifact in self._plan.artifacts[delivery.artifacts :]:
+        for artifact in self._plan.artifacts:
+            if artifact.path in delivery.artifacts:
+                continue
             self._progress(f"sending {artifact.path}")
             missing = self._put(artifact, run)
+            stored = () if missing else (artifact.path,)
             delivery = self._outbox.advance(
-                replace(delivery, artifacts=delivery.artifacts + 1, skipped=(*delivery.skipped, *missing))
+                replace(
+                    delivery,
+                    artifacts=(*delivery.artifacts, *stored),
+                    skipped=(*(item for item in delivery.skipped if item.what != _named(artifact)), *missing),
+                )
             )
         return delivery
 
@@ -257,14 +277,14 @@ class _Landing:
         """Nothing, or why the file could not land."""
         file = Path(artifact.file)
         if not artifact.file or not file.is_file():
-            why = REQUIRED_MISSING if artifact.is_required else "there is no file "
-            return (Skipped(what=f"artifact {artifact.path}", why=why + (artifact.file or artifact.path)),)
+            why = REQUIRED_MISSING if artifact.is_required else _MISSING
+            return (Skipped(what=_named(artifact), why=why + (artifact.file or artifact.path)),)
         try:
             self._gateway.put_artifact(run, artifact.path, file)
         except DestinationError as error:
             if error.code != TOO_LARGE:
                 raise
-            return (Skipped(what=f"artifact {artifact.path}", why=str(error)),)
+            return (Skipped(what=_named(artifact), why=str(error)),)
         return ()
 
     def _with_inputs(self, delivery: Delivery) -> None:
@@ -276,22 +296,39 @@ class _Landing:
 
     def _completed(self, delivery: Delivery, experiment: ExperimentState, run: RunState) -> Receipt:
         """The receipt of a run that is whole already: files and tags asked for since are added, nothing is changed."""
-        before = delivery.receipt
-        known = before.artifacts_logged if before else len(self._plan.artifacts)
-        if before and len(self._plan.artifacts) > known + len(delivery.skipped):
-            delivery = self._stored(replace(delivery, artifacts=0, skipped=()), run)
-            known = len(self._plan.artifacts) - len({item.what for item in delivery.skipped})
+        is_ours = delivery.run_id == run.run_id and delivery.receipt is not None
+        landed = delivery.artifacts if is_ours else self._listed(run)
+        delivery = replace(delivery, artifacts=landed, run_id=run.run_id, experiment_id=experiment.id)
+        if any(self._is_owed(item, delivery) for item in self._plan.artifacts):
+            delivery = self._stored(self._outbox.advance(replace(delivery, phase="inputs")), run)
         asked = {name: tag for name, tag in self._plan.tags.items() if not name.startswith(_OURS)}
         for batch in batches((), {}, {name: tag for name, tag in asked.items() if name not in run.tags}):
             self._gateway.log_batch(run.run_id, batch)
-        kept = tuple(
-            Skipped(
-                what=f"tag {name}", why=f"the run is there already and says {run.tags[name]!r:.80}, not {tag!r:.80}"
-            )
-            for name, tag in asked.items()
-            if run.tags.get(name, tag) != tag
+        return self._finished(delivery, experiment, run, is_existing=True, kept=self._kept(run, asked))
+
+    def _listed(self, run: RunState) -> tuple[str, ...]:
+        """Which of the plan's files a run holds that another machine has landed."""
+        planned = {item.path for item in self._plan.artifacts}
+        folders = sorted({path.rpartition("/")[0] for path in planned})
+        found = {path for folder in folders for path in self._gateway.list_artifacts(run, folder)}
+        return tuple(item.path for item in self._plan.artifacts if item.path in found)
+
+    def _is_owed(self, artifact: PlannedArtifact, delivery: Delivery) -> bool:
+        """Whether a file has not landed and was not found to be what MLflow does not take."""
+        why = next((item.why for item in delivery.skipped if item.what == _named(artifact)), "")
+        is_refused = bool(why) and not why.startswith((REQUIRED_MISSING, _MISSING))
+        return artifact.path not in delivery.artifacts and not is_refused and Path(artifact.file).is_file()
+
+    def _kept(self, run: RunState, asked: Mapping[str, str]) -> tuple[Skipped, ...]:
+        """What the plan says otherwise than the run that is there, which stays as it is."""
+        named = {"run name": ("mlflow.runName", self._plan.run_name)}
+        named["description"] = (_NOTE, self._plan.tags.get(_NOTE, ""))
+        named |= {f"tag {name}": (name, value) for name, value in asked.items()}
+        return tuple(
+            Skipped(what=what, why=f"the run is there already and says {run.tags[tag]!r:.80}, not {value!r:.80}")
+            for what, (tag, value) in named.items()
+            if value and run.tags.get(tag, value) != value
         )
-        return self._finished(delivery, experiment, run, is_existing=True, artifacts=known, kept=kept)
 
     def _skipped(self, delivery: Delivery, experiment: ExperimentState, run: RunState) -> Receipt:
         """The receipt of a run of somebody else's, or of another delivery, that is as good as ours."""
@@ -314,10 +351,8 @@ class _Landing:
         run: RunState,
         *,
         is_existing: bool = False,
-        artifacts: int | None = None,
         kept: tuple[Skipped, ...] = (),
     ) -> Receipt:
-        missing = {skipped.what for skipped in delivery.skipped}
         receipt = Receipt(
             run_id=run.run_id,
             run_url=run_url(self._gateway.tracking_uri, experiment.id, run.run_id),
@@ -326,13 +361,17 @@ class _Landing:
             task=self._plan.task,
             metrics_logged=len({point.name for point in self._plan.metrics}),
             params_logged=len(self._plan.params),
-            artifacts_logged=len(self._plan.artifacts) - len(missing) if artifacts is None else artifacts,
+            artifacts_logged=len(delivery.artifacts),
             skipped=(*self._plan.skipped, *delivery.skipped, *kept),
             status=run.status,
             is_existing=is_existing,
         )
         self._outbox.finish(delivery, receipt)
         return receipt
+
+
+def _named(artifact: PlannedArtifact) -> str:
+    return f"artifact {artifact.path}"
 
 
 def _latest(runs: Sequence[RunState]) -> RunState | None:
