@@ -153,6 +153,25 @@ def test_hostile_archives_do_no_harm_and_the_rest_lands(gather, tmp_path):
     assert not any((tmp_path / "home" / "outbox" / "unpacked").iterdir())
 
 
+def test_what_is_told_of_an_archives_members_names_the_archive(gather, tmp_path):
+    """Errors, files passed by and the receipts' notes: no path of the folder that is gone when the command ends."""
+    folder = tmp_path / "results"
+    broken = "automatic/lm_eval_harness/results/lm-harness-cut.json"
+    members = {broken: "{", "automatic/beir/results/beir.json": '{"NDCG@10": 0.5}', "study/notes.txt": "x"}
+    folder.mkdir()
+    archive = a_zip(folder / "res.zip", members)
+    for layout in ("per_file", "per_bundle"):
+        done = gather(folder, layout=layout)
+        assert list(reasons(done)) == [f"{archive}/{broken}"]
+        assert [item.what for item in done.passed] == [f"{archive}/study/notes.txt"]
+        told = [str(error) for error in done.errors] + [repr(receipt.skipped) for receipt in done.receipts]
+        assert len(done.receipts) == 1
+        assert "unpacked" not in "".join(told)
+    alone = a_zip(tmp_path / "alone.zip", {"study/notes.txt": "x"})
+    with pytest.raises(InputError, match=f"{alone}/study/notes.txt: no reader knows it"):
+        gather(alone)
+
+
 def test_a_path_that_cannot_be_is_an_error_of_one_line(gather, tmp_path):
     """Missing, endless or impossible paths: exit 2 with the path, never a traceback."""
     loop = tmp_path / "loop"

@@ -67,6 +67,20 @@ def test_each_layout_holds_every_value_once(gather, tmp_path, layout, names):
         assert values_of(run for run in runs.values() if run not in top) == held
 
 
+@pytest.mark.parametrize("layout", ["per_task", "nested"])
+def test_a_tasks_run_bears_its_own_settings_and_files_alone(gather, tmp_path, layout):
+    """Not those of other results; a file of several tasks is everybody's, and with nested all files are the whole's."""
+    gather(write(tmp_path, TREE), layout=layout)
+    runs = named(gather)
+    coder, judge = runs["download-humaneval"], runs["download-llm"]
+    params = {param["key"]: param["value"] for param in coder["data"]["params"]}
+    assert params["humaneval.temperature"] == "0.2"
+    assert not any("coder" in param["value"] for param in judge["data"].get("params", []))
+    assert (tags_of(judge).get("source_file"), tags_of(judge).get("evaluation")) == (None, None)
+    files = {Path(path).name for path in content_of(gather.url, coder)["artifacts"]} - {"name_map.json"}
+    assert files == ({"bigcode-aggregate_scores.json"} if layout == "per_task" else set())
+
+
 def test_filters_take_files_and_metrics_and_say_what_they_left(gather, tmp_path):
     """`--include` and `--exclude` are globs of files and folders, `--log-metrics` parts of names, whatever the case."""
     folder = write(tmp_path / "download", FILES)
@@ -217,6 +231,15 @@ def test_two_identical_files_in_two_folders_are_two_runs(gather, tmp_path):
     alone = gather(tmp_path / "one", tmp_path / "two", layout="per_file")
     assert len(alone.receipts) == 2
     assert len(runs_in(gather.url, gather.experiment)) == 4
+
+
+def test_identical_files_keep_their_runs_in_whatever_order_they_are_given(gather, tmp_path):
+    """Which of them is the copy is a matter of their paths."""
+    write(tmp_path / "in", {"a/beir.json": BEIR, "b/beir.json": BEIR})
+    first, second = gather(tmp_path / "in", layout="per_file").receipts
+    again = gather(tmp_path / "in" / "b", tmp_path / "in" / "a", layout="per_file").receipts
+    assert [receipt.run_id for receipt in again] == [second.run_id, first.run_id]
+    assert len(runs_in(gather.url, gather.experiment)) == 2
 
 
 def test_the_names_that_changed_are_an_artifact(gather, tmp_path):

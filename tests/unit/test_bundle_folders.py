@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from pathlib import Path
@@ -9,7 +10,15 @@ from pathlib import Path
 import pytest
 
 from child import start_child
-from evaltrail.bundle.folders import hold_lock, is_locked, link_or_copy, make_private, place_folder, write_whole
+from evaltrail.bundle.folders import (
+    hold_lock,
+    is_locked,
+    link_or_copy,
+    make_private,
+    place_folder,
+    storage_error,
+    write_whole,
+)
 from evaltrail.core.errors import BusyError, StorageError
 
 HOLDER = """
@@ -77,6 +86,24 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path):
     with pytest.raises(StorageError, match="cannot make the folder") as caught:
         make_private(tmp_path / "file" / "below")
     assert "EVALTRAIL_HOME" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("code", "step"),
+    [
+        (errno.ENOSPC, "free some space or"),
+        (errno.EDQUOT, "free some space or"),
+        (errno.ENOENT, "make the folder anew or"),
+        (errno.EACCES, "let yourself write there or"),
+        (errno.EIO, "mend that or"),
+        (None, "mend that or"),
+    ],
+)
+def test_what_the_disk_says_has_a_fitting_next_step(tmp_path, code, step):
+    """Only a full disk or quota asks for space."""
+    error = storage_error(OSError("odd") if code is None else OSError(code, os.strerror(code)), tmp_path)
+    assert error.hint.startswith(step)
+    assert error.hint.endswith("what was written is kept")
 
 
 def test_a_folder_takes_the_place_of_the_one_before(tmp_path):

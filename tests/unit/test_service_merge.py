@@ -31,9 +31,9 @@ def bundle(identity="one", *tasks, **fields):
     return ResultBundle(id=identity, tasks=tasks or (task(f1=0.5),), **given)
 
 
-def merged(*bundles, group="", name="all", labels=None):
+def merged(*bundles, group="", name="all", labels=None, is_split=False):
     told = labels or [Label(text=f"r{place}", folder=f"r{place}") for place, _ in enumerate(bundles)]
-    return merge(bundles, told, group=group, name=name)
+    return merge(bundles, told, group=group, name=name, is_split=is_split)
 
 
 def points(whole):
@@ -182,3 +182,45 @@ def test_the_identity_is_that_of_the_content_or_the_producers_own():
     changed = merged(replace(launched[0], digest="new"), launched[1], group="inv")
     assert (whole.id, changed.id) == ("inv", "inv")
     assert whole.digest != changed.digest
+
+
+def test_where_tasks_become_runs_what_differs_stands_with_them():
+    """Settings, model and tags that all share stay above; the invocation's tag is never lost; no label is needed."""
+    first = bundle(
+        "a", task("t", config={"shots": 5}), model="m", params={"n": 1, "job": 0}, tags={"invocation_id": "i", "k": "1"}
+    )
+    second = bundle("b", task("u", config={"shots": 0}), model="o", params={"n": 1, "job": 1}, tags={"k": "2"})
+    third = bundle("c", task("v"), task("w", config={"job": 9}), params={"n": 1, "job": 2})
+    whole = merged(first, second, third, is_split=True)
+    assert {each.name: each.config for each in whole.tasks} == {
+        "t": {"invocation_id": "i", "k": "1", "model": "m", "job": 0, "shots": 5},
+        "u": {"k": "2", "model": "o", "job": 1, "shots": 0},
+        "v": {"job": 2},
+        "w": {"job": 9},
+    }
+    assert (whole.params, whole.model, whole.tags) == ({"n": 1}, "", {"invocation_id": "i"})
+    same = merged(replace(first, id="d"), first, is_split=True)
+    assert (same.params, same.model, same.tags) == (first.params, "m", first.tags)
+    assert [each.config for each in same.tasks] == [{"shots": 5}, {"shots": 5}]
+
+
+def test_a_result_without_tasks_keeps_its_settings_though_tasks_become_runs():
+    """Nobody else would tell them: they bear its label."""
+    empty = replace(bundle("b", params={"seed": 2}), tasks=())
+    whole = merged(bundle("a", params={"seed": 1}), empty, is_split=True)
+    assert (whole.params, whole.tasks[0].config) == ({"r1.seed": 2}, {"seed": 1})
+
+
+def test_where_tasks_become_runs_files_stay_with_their_only_task(tmp_path):
+    """Under the name that the task has now; those of several tasks, or of several results, are shared."""
+    own, theirs, both = (Artifact(path=name, file=tmp_path / name, task="t") for name in ("own", "theirs", "both"))
+    pair = (task("t", f1=1), task("x", f1=1))
+    labels = [Label(text=text, folder="") for text in "abc"]
+    whole = merged(
+        bundle("a", task("t", f1=1), artifacts=(replace(own, task=""), both)),
+        bundle("b", task("u", f1=1), artifacts=(both,)),
+        bundle("c", *pair, artifacts=(theirs, replace(own, path="any", task=""))),
+        labels=labels,
+        is_split=True,
+    )
+    assert {item.path: item.task for item in whole.artifacts} == {"own": "a/t", "both": "", "theirs": "c/t", "any": ""}

@@ -101,6 +101,21 @@ def test_the_same_bytes_again_are_a_copy_of_the_first(tmp_path, found):
     assert copies == {"c.json": "a.json", "set2": "set1"}
 
 
+def test_which_is_the_copy_does_not_depend_on_the_order_given(tmp_path, found):
+    """The first of the real paths is the original, of files, links to them and archives' members alike."""
+    write(tmp_path, {"in/a/r.json": "11", "in/b/r.json": "11", "in/c/r.json": "11"})
+    zipped(tmp_path / "in/0.zip", {"z.json": "22"})
+    zipped(tmp_path / "in/1.zip", {"z.json": "22"})
+    (tmp_path / "in" / "z").symlink_to(tmp_path / "in" / "a")
+    expected = {"b/r.json": "a/r.json", "c/r.json": "a/r.json", "1.zip/z.json": "0.zip/z.json"}
+    for places in (("in",), ("in/c", "in/1.zip", "in/b", "in/0.zip", "in/a")):
+        units = found(*places).units
+        assert {unit.label: unit.copy_of.label for unit in units if unit.copy_of} == expected
+        assert all(unit.copy_of is None or unit.copy_of in units for unit in units)
+    linked = {unit.label: unit.copy_of.label for unit in found("in/b", "in/z").units if unit.copy_of}
+    assert linked == {"b/r.json": "z/r.json"}
+
+
 def test_a_file_is_found_once_however_it_is_reached(tmp_path, found):
     """Given twice, or by a link beside it: one unit, under its own name; the other name is told."""
     write(tmp_path / "in", {"b.json": "1"})

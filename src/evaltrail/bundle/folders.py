@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -14,6 +15,12 @@ from evaltrail.core.errors import BusyError, StorageError
 
 _PROBE_SECONDS = 0.2
 """Longer than `is_locked` of another process holds a lock that it only looks at."""
+_STEPS = {
+    (errno.ENOSPC, errno.EDQUOT): "free some space",
+    (errno.ENOENT, errno.ENOTDIR): "make the folder anew",
+    (errno.EACCES, errno.EPERM, errno.EROFS): "let yourself write there",
+}
+"""What to do about what the disk says."""
 
 
 def make_private(folder: Path) -> Path:
@@ -90,10 +97,11 @@ def sync_folder(folder: Path) -> None:
 
 def storage_error(error: OSError, file: Path) -> StorageError:
     """The error of the disk in our words."""
+    step = next((step for codes, step in _STEPS.items() if error.errno in codes), "mend that")
     return StorageError(
         f"cannot write: {error.strerror or error}",
         where=str(file),
-        hint="free some space or choose another folder, then run the same command again: what was written is kept",
+        hint=f"{step} or choose another folder, then run the same command again: what was written is kept",
     )
 
 

@@ -21,7 +21,7 @@ from evaltrail.readers.nemo_service.names import EVALUATIONS, evaluation_called
 from evaltrail.service.deliver import complete_options, outbox_folder
 from evaltrail.service.land import NO_METRIC, Outcome, land_units, plan_units
 from evaltrail.service.survey import Search, Survey, load_readers, survey
-from evaltrail.service.unpacking import Unpacking
+from evaltrail.service.unpacking import Unpacking, named
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,12 +82,12 @@ def ingest_results(order: IngestOrder, settings: Settings, progress: ProgressSin
     with Unpacking(passing_folder(outbox_folder(settings))) as unpacking:
         found = survey(search, readers, unpacking)
         if not found.units and not found.errors:
-            raise _nothing(found, search)
+            raise _nothing(replace(found, passed=_told(found, (), unpacking.archives)), search)
         if order.dry_run:
             outcomes = list(plan_units(found.units, readers, order.delivery, settings))
         else:
             outcomes = land_units(found.units, readers, order.delivery, settings, progress=progress)
-        passed = _told(found, outcomes)
+        passed = _told(found, outcomes, unpacking.archives)
     wanted, unwanted = _with_metrics(outcomes)
     return Ingested(outcomes=wanted, passed=(*passed, *unwanted), unread=found.errors)
 
@@ -216,7 +216,11 @@ def _nothing(found: Survey, search: Search) -> InputError:
     )
 
 
-def _told(found: Survey, outcomes: Sequence[Outcome]) -> tuple[Skipped, ...]:
-    """What was passed by, without the files that came along with a result."""
+def _told(found: Survey, outcomes: Sequence[Outcome], archives: Mapping[Path, Path]) -> tuple[Skipped, ...]:
+    """What was passed by, without the files that came along with a result; members by their archive's path."""
     taken = {os.path.realpath(file) for outcome in outcomes for file in outcome.files}
-    return tuple(item for item in found.passed if os.path.realpath(item.what) not in taken)
+    return tuple(
+        Skipped(what=named(item.what, archives), why=named(item.why, archives))
+        for item in found.passed
+        if os.path.realpath(item.what) not in taken
+    )

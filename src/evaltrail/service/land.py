@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 from evaltrail.config.settings import Settings
 from evaltrail.core.delivery import DeliveryOptions, Receipt, Skipped
@@ -34,9 +35,13 @@ from evaltrail.service.deliver import complete_options, incomplete, open_destina
 from evaltrail.service.merge import labels_of, merge
 from evaltrail.service.reading import guarded, stumbled
 from evaltrail.service.survey import Unit
+from evaltrail.service.unpacking import named
 
 _THREADS = 4
 """More make no server of four workers on this machine faster (Nov 2026)."""
+_Told = TypeVar("_Told", bound=EvaltrailError)
+_SPLIT = frozenset({"per_task", "nested"})
+"""The layouts that give each task a run of its own."""
 NO_METRIC = "no_metric"
 """Code of the error that says: none of its metrics is named like those asked for."""
 
@@ -57,8 +62,15 @@ class Outcome:
     errors: tuple[EvaltrailError, ...] = ()
 
 
-def read_unit(unit: Unit, readers: Mapping[str, Reader]) -> tuple[ResultBundle, tuple[InputError, ...]]:
+def read_unit(
+    unit: Unit, readers: Mapping[str, Reader], *, is_split: bool = False
+) -> tuple[ResultBundle, tuple[InputError, ...]]:
     """The bundle of a unit, and why some of its heads could not be read.
+
+    Args:
+        unit: what to read.
+        readers: name to reader.
+        is_split: whether each task of it becomes a run of its own.
 
     Raises:
         InputError: none of them can be read.
@@ -71,16 +83,16 @@ def read_unit(unit: Unit, readers: Mapping[str, Reader]) -> tuple[ResultBundle, 
             bundles.append(guarded(readers[found.reader].read(_with_head(found.source)), found))
             read.append(found)
         except InputError as error:
-            errors.append(error)
+            errors.append(_named(error, unit))
         except Exception as error:  # noqa: BLE001  a reader's wall: whatever it stumbles over is told by path
-            errors.append(stumbled(found, error))
+            errors.append(_named(stumbled(found, error), unit))
     if not bundles:
         raise errors[0] if len(errors) == 1 else _none_readable(unit, errors)
     is_own = len(unit.heads) == 1 and not (unit.group and bundles[0].origin.invocation)
     if is_own:
         return _distinct(bundles[0], unit, readers), ()
     labels = labels_of([found.source for found in read])
-    whole = merge(bundles, labels, group=unit.group, name=unit.name)
+    whole = merge(bundles, labels, group=unit.group, name=unit.name, is_split=is_split)
     missing = tuple(Skipped(what=error.where, why=error.message) for error in errors)
     return _distinct(replace(whole, skipped=(*missing, *whole.skipped)), unit, readers), tuple(errors)
 
@@ -92,11 +104,11 @@ def plan_units(
     whole, destination = complete_options(options, settings), open_destination(settings)
     for unit in units:
         try:
-            bundle, errors = read_unit(unit, readers)
+            bundle, errors = read_unit(unit, readers, is_split=whole.layout in _SPLIT)
             runs = _plans(bundle, whole, destination)
             yield replace(_begun(unit, bundle), runs=runs, errors=errors)
         except InputError as error:
-            yield Outcome(unit=unit, errors=(error,))
+            yield Outcome(unit=unit, errors=(_named(error, unit),))
 
 
 def land_units(
@@ -207,7 +219,7 @@ class _Crew:
     def _landed(self, unit: Unit, channel: Channel) -> Outcome:
         outcome = Outcome(unit=unit)
         try:
-            bundle, unread = read_unit(unit, self.readers)
+            bundle, unread = read_unit(unit, self.readers, is_split=self.options.layout in _SPLIT)
             outcome = replace(_begun(unit, bundle), errors=unread)
             plans = _plans(bundle, self.options, self.destination)
             if self._away is not None:
@@ -220,7 +232,7 @@ class _Crew:
         except DestinationUnreachableError as error:
             return replace(outcome, errors=(*outcome.errors, self._went_away(error)))
         except (InputError, DestinationError) as error:
-            return replace(outcome, errors=(*outcome.errors, error))
+            return replace(outcome, errors=(*outcome.errors, _named(error, unit)))
         return replace(outcome, receipts=receipts, errors=(*outcome.errors, *incomplete(receipts)))
 
     def _went_away(self, error: DestinationUnreachableError) -> DestinationUnreachableError:
@@ -256,6 +268,12 @@ def _distinct(bundle: ResultBundle, unit: Unit, readers: Mapping[str, Reader]) -
         return bundle
     note = Skipped(what=unit.label, why=f"it has the same bytes as {original.label}; both landed")
     return replace(bundle, id=digest([bundle.id, *unit.places]), skipped=(note, *bundle.skipped))
+
+
+def _named(error: _Told, unit: Unit) -> _Told:
+    """The error, about archives rather than the folders that they were unpacked to."""
+    error.where, error.message = named(error.where, unit.archives), named(error.message, unit.archives)
+    return error
 
 
 def _none_readable(unit: Unit, errors: Sequence[InputError]) -> InputError:

@@ -25,6 +25,8 @@ _TOO_MANY = Skipped(
 
 _SAY_NOTHING = frozenset({"automatic", "llm_as_a_judge", "results", "artifacts"})
 """Folders that harnesses put everything into."""
+_INVOCATION = "invocation_id"
+"""The tag by which runs of one launch are found."""
 Point = tuple[str, int]
 """A metric's whole name, and its step."""
 
@@ -53,32 +55,36 @@ def labels_of(heads: Sequence[Source]) -> list[Label]:
     ]
 
 
-def merge(bundles: Sequence[ResultBundle], labels: Sequence[Label], *, group: str, name: str) -> ResultBundle:
+def merge(
+    bundles: Sequence[ResultBundle], labels: Sequence[Label], *, group: str, name: str, is_split: bool = False
+) -> ResultBundle:
     """One bundle of all the tasks, files and settings.
 
-    Metrics whose names meet another result's bear its label; settings that differ bear it too, as many as fit.
+    Metrics whose names meet another result's bear its label; settings that differ bear it too, as many as fit. Where
+    each task becomes a run of its own, what differs stands with the tasks instead: settings, model, tags and files.
 
     Args:
         bundles: in the order they are to be told.
         labels: what tells each of them apart; none alike.
         group: what they have in common; the id where the producer has ids of its own.
         name: what the run is called.
+        is_split: whether each task becomes a run of its own.
     """
     first = bundles[0]
     timed = [bundle for bundle in bundles if bundle.started_at != bundle.ended_at] or bundles
-    params, is_whole = _params(bundles, labels)
-    tasks = _tasks(bundles, labels)
+    told = _tasks(bundles, labels, _own_settings(bundles) if is_split else ())
+    params, is_whole = (_split_params(bundles, labels), True) if is_split else _params(bundles, labels)
     return ResultBundle(
         id=group if first.origin.invocation else digest(sorted(bundle.id for bundle in bundles)),
         digest=digest([[bundle.id, bundle.digest] for bundle in bundles]) if first.origin.invocation else "",
         name=name,
         kind=first.kind,
         origin=replace(first.origin, folder=name or first.origin.folder),
-        model=_joined(bundle.model for bundle in bundles),
-        tasks=tasks,
+        model=_split_model(bundles) if is_split else _joined(bundle.model for bundle in bundles),
+        tasks=tuple(task for tasks in told for task in tasks),
         params=params,
-        tags=_tags(bundles),
-        artifacts=_artifacts(bundles, labels),
+        tags=_split_tags(bundles) if is_split else _tags(bundles),
+        artifacts=_artifacts(bundles, labels, told if is_split else ()),
         status=_status([bundle.status for bundle in bundles]),
         started_at=min(bundle.started_at for bundle in timed),
         ended_at=max(bundle.ended_at for bundle in timed),
@@ -94,25 +100,29 @@ def merge(bundles: Sequence[ResultBundle], labels: Sequence[Label], *, group: st
     )
 
 
-def _tasks(bundles: Sequence[ResultBundle], labels: Sequence[Label]) -> tuple[TaskResult, ...]:
+def _tasks(
+    bundles: Sequence[ResultBundle], labels: Sequence[Label], own: Sequence[Mapping[str, Scalar]]
+) -> list[list[TaskResult]]:
+    """The tasks of each result, with its own settings where there are such, else without any."""
     names = Counter(task.name for bundle in bundles for task in bundle.tasks)
     points = Counter(point for bundle in bundles for task in bundle.tasks for point in set(_points(task)))
-    tasks = []
-    for bundle, label in zip(bundles, labels, strict=True):
+    whole: list[list[TaskResult]] = []
+    for place, (bundle, label) in enumerate(zip(bundles, labels, strict=True)):
+        whole.append([])
         for task in bundle.tasks:
             is_alone = names[task.name] == 1
             meets = {point for point in _points(task) if points[point] > 1}
             told = replace(
                 task,
                 name=task.name if is_alone else _labelled(label.text, task.name, bundle),
-                config={},
+                config={**own[place], **task.config} if own else {},
             )
             if meets and is_alone and not _prefix(task):
                 told = replace(told, metrics=_apart(task, meets, label))
             elif meets:
                 told = replace(told, prefix=_labelled(label.text, _prefix(task), bundle))
-            tasks.append(told)
-    return tuple(tasks)
+            whole[-1].append(told)
+    return whole
 
 
 def _apart(task: TaskResult, meets: set[Point], label: Label) -> tuple[MetricValue, ...]:
@@ -126,14 +136,26 @@ def _apart(task: TaskResult, meets: set[Point], label: Label) -> tuple[MetricVal
     )
 
 
-def _artifacts(bundles: Sequence[ResultBundle], labels: Sequence[Label]) -> tuple[Artifact, ...]:
-    """Every file once, in its result's folder."""
+def _artifacts(
+    bundles: Sequence[ResultBundle], labels: Sequence[Label], told: Sequence[Sequence[TaskResult]]
+) -> tuple[Artifact, ...]:
+    """Every file once, in its result's folder; with the tasks as they are told, it is that of its only task."""
     found: dict[tuple[str, Path], Artifact] = {}
-    for bundle, label in zip(bundles, labels, strict=True):
+    for place, (bundle, label) in enumerate(zip(bundles, labels, strict=True)):
         for item in bundle.artifacts:
             path = f"{label.folder}/{item.path}" if label.folder else item.path
-            found.setdefault((path, item.file), replace(item, path=path, task=""))
+            task = _owner(item, bundle, told[place]) if told else ""
+            kept = found.setdefault((path, item.file), replace(item, path=path, task=task))
+            if kept.task != task:  # a file of several results
+                found[path, item.file] = replace(kept, task="")
     return tuple(found.values())
+
+
+def _owner(item: Artifact, bundle: ResultBundle, told: Sequence[TaskResult]) -> str:
+    """The name, as it is told, of the one task that a file belongs to; empty = it is shared."""
+    if len(told) == 1:
+        return told[0].name
+    return next((task.name for was, task in zip(bundle.tasks, told, strict=True) if was.name == item.task), "")
 
 
 def _points(task: TaskResult) -> Iterator[Point]:
@@ -171,6 +193,45 @@ def _params(bundles: Sequence[ResultBundle], labels: Sequence[Label]) -> tuple[d
         return shared | own, True
     joined = {name: _joined(str(value) for value in found if value is not None) for name, found in differing.items()}
     return dict(list((shared | joined).items())[:_MOST_PARAMS]), False
+
+
+def _own_settings(bundles: Sequence[ResultBundle]) -> list[dict[str, Scalar]]:
+    """What each result says of itself and not all share: tags, model and params, the latter where names meet."""
+    own: list[dict[str, Scalar]] = [{} for _ in bundles]
+    layers: tuple[list[Mapping[str, Scalar]], ...] = (
+        [bundle.tags for bundle in bundles],
+        [{"model": bundle.model or None} for bundle in bundles],
+        [bundle.params for bundle in bundles],
+    )
+    for layer in layers:
+        shared, _ = _compared(layer)
+        for mine, said in zip(own, layer, strict=True):
+            mine |= {name: value for name, value in said.items() if name not in shared and value is not None}
+    return own
+
+
+def _split_params(bundles: Sequence[ResultBundle], labels: Sequence[Label]) -> dict[str, Scalar]:
+    """The params that all share; those of a result that has no task to bear them keep its label."""
+    shared, differing = _compared([bundle.params for bundle in bundles])
+    homeless = {
+        f"{label.text}.{name}": value
+        for name, found in differing.items()
+        for bundle, label, value in zip(bundles, labels, found, strict=True)
+        if value is not None and not bundle.tasks
+    }
+    return shared | homeless
+
+
+def _split_model(bundles: Sequence[ResultBundle]) -> str:
+    """The model that all share."""
+    models = {bundle.model for bundle in bundles}
+    return models.pop() if len(models) == 1 else ""
+
+
+def _split_tags(bundles: Sequence[ResultBundle]) -> dict[str, str]:
+    """The tags that all share, and what the producer knows the whole by."""
+    shared, _ = _compared([bundle.tags for bundle in bundles])
+    return {name: value for name, value in _tags(bundles).items() if name in shared or name == _INVOCATION}
 
 
 def _all_settings(bundle: ResultBundle) -> dict[str, Scalar]:

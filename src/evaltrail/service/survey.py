@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import cast
@@ -18,7 +18,7 @@ from evaltrail.core.ports import Reader
 from evaltrail.core.source import Source
 from evaltrail.readers.catalog import READERS
 from evaltrail.readers.detect import Found, find_results
-from evaltrail.service.unpacking import Unpacking
+from evaltrail.service.unpacking import Unpacking, named
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,9 @@ class Unit:
     places: tuple[str, ...] = ()
     """The path of each head, as short as it is clear."""
     copy_of: Unit | None = None
-    """An earlier unit with the same bytes."""
+    """The unit with the same bytes that comes first among the paths, in whatever order they are given."""
+    archives: Mapping[Path, Path] = field(default_factory=dict)
+    """Folder, gone when the command ends, to the archive that it holds the files of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,8 +115,11 @@ def survey(search: Search, readers: Mapping[str, Reader], unpacking: Unpacking) 
             else:
                 found.append((replace(item, source=replace(item.source, head=b"")), path.absolute()))
     unique, twins = _unique(found)
-    units = _units([item for item, _ in unique], _labels(unique, search.paths, unpacking), search.layout)
+    labels = _labels(unique, search.paths, unpacking)
+    units = _units([item for item, _ in unique], labels, search.layout, unpacking.archives)
     told = dict.fromkeys((*passed, *twins, *unpacking.notes.skipped))
+    for error in errors:
+        error.where = named(error.where, unpacking.archives)
     return Survey(units=units, passed=tuple(told), errors=tuple(errors), unwanted=unwanted)
 
 
@@ -163,16 +168,18 @@ def _forms(source: Source, place: Path, archive: Path | None, *, is_only: bool) 
     return short + member, f"{place.parent.name}/{place.name}{below}{member}", f"{outer}{member}"
 
 
-def _units(found: Sequence[Found], labels: Mapping[Path, str], layout: RunLayout) -> tuple[Unit, ...]:
+def _units(
+    found: Sequence[Found], labels: Mapping[Path, str], layout: RunLayout, archives: Mapping[Path, Path]
+) -> tuple[Unit, ...]:
     groups: dict[tuple[str, str], list[Found]] = defaultdict(list)
     for item in found:
         alone = layout == "per_file" or not item.evidence.group
         groups[item.reader, str(item.source.path) if alone else f"group {item.evidence.group}"].append(item)
     units: list[Unit] = []
-    copies = _copies(list(groups.values()))
-    for number, items in enumerate(groups.values()):
+    for items in groups.values():
         evidence = items[0].evidence
         is_grouped = layout != "per_file" and bool(evidence.group)
+        roots = {item.source.root for item in items}
         units.append(
             Unit(
                 label=_label(items, labels),
@@ -180,10 +187,13 @@ def _units(found: Sequence[Found], labels: Mapping[Path, str], layout: RunLayout
                 group=evidence.group if is_grouped else "",
                 name=evidence.group_name if is_grouped else "",
                 places=tuple(labels[item.source.path] for item in items),
-                copy_of=units[copies[number]] if number in copies else None,
+                archives={root: archive for root, archive in archives.items() if root in roots},
             )
         )
-    return tuple(units)
+    copies = _copies(units)
+    return tuple(
+        replace(unit, copy_of=units[copies[number]]) if number in copies else unit for number, unit in enumerate(units)
+    )
 
 
 def _label(items: Sequence[Found], labels: Mapping[Path, str]) -> str:
@@ -194,19 +204,30 @@ def _label(items: Sequence[Found], labels: Mapping[Path, str]) -> str:
     return shared or items[0].evidence.group_name or items[0].evidence.group
 
 
-def _copies(groups: Sequence[Sequence[Found]]) -> dict[int, int]:
-    """The place of each group of files that has the same bytes as an earlier one, to that one."""
+def _copies(units: Sequence[Unit]) -> dict[int, int]:
+    """The number of each unit with the same bytes as others, to that of the one among them whose path is first."""
     by_sizes: dict[tuple[int, ...], list[int]] = defaultdict(list)
-    for number, items in enumerate(groups):
-        if not any(item.source.is_folder for item in items):
-            by_sizes[tuple(sorted(_size(item.source.path) for item in items))].append(number)
+    for number, unit in enumerate(units):
+        if not any(item.source.is_folder for item in unit.heads):
+            by_sizes[tuple(sorted(_size(item.source.path) for item in unit.heads))].append(number)
     first: dict[tuple[str, ...], int] = {}
     copies: dict[int, int] = {}
-    for number in (number for numbers in by_sizes.values() if len(numbers) > 1 for number in numbers):
-        original = first.setdefault(tuple(sorted(_digest(item.source.path) for item in groups[number])), number)
+    alike = [number for numbers in by_sizes.values() if len(numbers) > 1 for number in numbers]
+    for number in sorted(alike, key=lambda number: _real_paths(units[number])):
+        original = first.setdefault(tuple(sorted(_digest(item.source.path) for item in units[number].heads)), number)
         if original != number:
             copies[number] = original
     return copies
+
+
+def _real_paths(unit: Unit) -> list[Path]:
+    """Where its files are, whatever links lead to them; those of an archive below the archive's own path."""
+    found = []
+    for item in unit.heads:
+        archive = unit.archives.get(item.source.root)
+        outer = Path(os.path.realpath(archive or item.source.path))
+        found.append(outer / item.source.path.relative_to(item.source.root) if archive else outer)
+    return sorted(found)
 
 
 def _size(file: Path) -> int:

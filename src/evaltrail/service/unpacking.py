@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +16,13 @@ from evaltrail.readers.notes import Notes
 
 _NAMES_KEPT = 4
 """Folders above an archive whose names may say which evaluation it holds."""
+
+
+def named(text: str, archives: Mapping[Path, Path]) -> str:
+    """The text with each archive's path where it names the folder, soon gone, that the archive was unpacked to."""
+    for folder, archive in archives.items():
+        text = text.replace(str(folder), str(archive))
+    return text
 
 
 class Unpacking:
