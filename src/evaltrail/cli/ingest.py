@@ -18,6 +18,7 @@ from evaltrail.service.ingest import Ingested, IngestOrder, ingest_results
 from evaltrail.service.land import Outcome
 from evaltrail.service.record import error_object
 from evaltrail.service.survey import Search
+from evaltrail.service.unpacking import named
 
 EXAMPLE = "evaltrail ingest results/ --experiment imported"
 _MOST_LISTED = 20
@@ -166,7 +167,8 @@ def show_plans(outcomes: Sequence[Outcome]) -> None:
         print_text(unit.label if len(unit.heads) == 1 else f"{unit.label}: {len(unit.heads):,} results in one")
         for found in unit.heads[:_MOST_LISTED]:
             evidence = found.evidence
-            print_text(f"  {found.source.path}: {found.reader}, {evidence.confidence:.0%} sure: {evidence.why}")
+            path = named(str(found.source.path), outcome.unit.archives)
+            print_text(f"  {path}: {found.reader}, {evidence.confidence:.0%} sure: {evidence.why}")
         if len(unit.heads) > _MOST_LISTED:
             print_text(f"  and {len(unit.heads) - _MOST_LISTED:,} more results (--json lists all)")
         for plan in outcome.runs:
@@ -213,7 +215,7 @@ def _object(done: Ingested, *, dry_run: bool) -> dict[str, Any]:
 def _outcome_object(outcome: Outcome, *, dry_run: bool) -> dict[str, Any]:
     found = [
         {
-            "path": str(head.source.path),
+            "path": named(str(head.source.path), outcome.unit.archives),
             "reader": head.reader,
             "confidence": head.evidence.confidence,
             "evidence": head.evidence.why,

@@ -132,12 +132,15 @@ def read_options(config: Mapping[str, Json], *, where: str = "config") -> Export
     """The options of a mapping with the names of the table.
 
     Args:
-        config: option to value; ``None`` means the default.
+        config: option to value, or the same below ``export: mlflow:``; ``None`` means the default.
         where: named in errors.
 
     Raises:
         InputError: an option is unknown, or of the wrong type.
     """
+    inner = config.get("export")
+    if set(config) == {"export"} and isinstance(inner, Mapping) and isinstance(inner.get("mlflow"), Mapping):
+        config = cast("Mapping[str, Json]", inner["mlflow"])
     values = {name: value for name, value in named(config, where=where).items() if value is not None}
     for name in values.keys() & set(_TEXTS):
         if isinstance(values[name], int | float) and not isinstance(values[name], bool):

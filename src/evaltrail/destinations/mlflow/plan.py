@@ -44,6 +44,8 @@ TERMINAL: Mapping[Status, str] = MappingProxyType(
 
 _DIGEST_CHARACTERS = 36
 _MOST_TASKS_IN_NAME = 8
+_MOST_PARAMS_ABOVE = 100
+"""What MLflow takes in one request; a parent with more leaves them to its children."""
 _SEARCHABLE = re.compile(r"[\w.:-]{1,200}")
 """Values that MLflow's filters can compare without quoting."""
 
@@ -91,6 +93,8 @@ def _run(
 ) -> RunPlan:
     points = metric_points(tasks, timestamp_ms=_milliseconds(bundle.ended_at), only=options.log_metrics)
     params = run_params(bundle, tasks, options)
+    if options.layout == "nested" and parent is None and len(params.values) > _MOST_PARAMS_ABOVE:
+        params = run_params(replace(bundle, tasks=()), (), options)  # the runs below hold each task's own
     key = _key(bundle, options, task=task, params=params, points=points)
     files = run_files(bundle, options, task=task) if parent is None else Files(renamed={})
     artifacts = files.artifacts
