@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatchcase
 
 HIDDEN = "***"
 """What stands where a secret stood."""
@@ -13,6 +14,18 @@ NAME_ENDINGS = (
 )
 """How the name of a secret ends; without regard to case."""
 
+_KEY_FILES = (
+    ".secrets.env",
+    "*.env",
+    ".env.*",
+    "*.pem",
+    "*.key",
+    "id_rsa*",
+    "id_dsa*",
+    "id_ecdsa*",
+    "id_ed25519*",
+    ".netrc",
+)
 _SECRET_NAME = re.compile(rf"(?ia){NAME_ENDINGS}\Z")
 _TOKENS_OF_TEXT = re.compile(
     r"""(?xia) (?:^|[_.\s-])
@@ -69,3 +82,8 @@ def is_random(value: str) -> bool:
 def may_be_token(value: str) -> bool:
     """Whether what a log calls a token may be one that opens doors, and not a piece of text."""
     return is_random(value) or (len(value) >= _LONG and not re.search(r"\s", value))
+
+
+def may_hold_keys(file_name: str) -> bool:
+    """Whether a file is of a kind that holds keys, and so never leaves the machine, whatever is asked for."""
+    return any(fnmatchcase(file_name.lower(), pattern) for pattern in _KEY_FILES)

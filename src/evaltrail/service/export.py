@@ -18,7 +18,7 @@ from evaltrail.destinations.mlflow.points import is_wanted, metric_names
 from evaltrail.destinations.mlflow.tracking_uri import public_uri
 from evaltrail.service.export_config import ExportOptions, read_options
 from evaltrail.service.export_jobs import LAUNCHER, JobReader, place_of, resolve_ids
-from evaltrail.service.land import Outcome, land_units, plan_units, read_unit
+from evaltrail.service.land import Outcome, exit_code_of, land_units, plan_units, read_unit
 from evaltrail.service.survey import Unit, load_readers
 from evaltrail.store.executions import Job, database_file, read_executions
 
@@ -45,12 +45,7 @@ class Exported:
     @property
     def exit_code(self) -> int:
         """0 all landed, 1 some did not, 2 nothing was sent as it cannot be, 3 MLflow is away and the rest waits."""
-        if not self.errors:
-            return 0
-        is_begun = any(outcome.receipts or outcome.runs for outcome in self.outcomes)
-        if not is_begun and all(isinstance(error, InputError) for error in self.errors):
-            return 2
-        return max(1 if isinstance(error, InputError) else error.exit_code for error in self.errors)
+        return exit_code_of(self.outcomes, self.errors)
 
 
 def export_invocations(

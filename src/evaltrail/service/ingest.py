@@ -19,7 +19,7 @@ from evaltrail.destinations.mlflow.tracking_uri import check_tracking_uri, resol
 from evaltrail.readers.catalog import READERS
 from evaltrail.readers.nemo_service.names import EVALUATIONS, evaluation_called
 from evaltrail.service.deliver import complete_options, outbox_folder
-from evaltrail.service.land import NO_METRIC, Outcome, land_units, plan_units
+from evaltrail.service.land import NO_METRIC, Outcome, exit_code_of, land_units, plan_units
 from evaltrail.service.survey import Search, Survey, load_readers, survey
 from evaltrail.service.unpacking import Unpacking, named
 
@@ -58,12 +58,7 @@ class Ingested:
     @property
     def exit_code(self) -> int:
         """0 all landed, 1 some did not, 2 nothing could begin, 3 MLflow is away and the rest waits."""
-        if not self.errors:
-            return 0
-        has_begun = any(outcome.receipts or outcome.runs for outcome in self.outcomes)
-        if not has_begun and all(isinstance(error, InputError) for error in self.errors):
-            return 2
-        return max(1 if isinstance(error, InputError) else error.exit_code for error in self.errors)
+        return exit_code_of(self.outcomes, self.errors)
 
 
 def ingest_results(order: IngestOrder, settings: Settings, progress: ProgressSink = lambda _: None) -> Ingested:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -60,6 +60,17 @@ class Outcome:
     """The files that belong to it."""
     receipts: tuple[Receipt, ...] = ()
     errors: tuple[EvaltrailError, ...] = ()
+
+
+def exit_code_of(outcomes: Iterable[Outcome], errors: Sequence[EvaltrailError]) -> int:
+    """The exit code of a command that landed several results: 0 without errors, 2 when it could not even begin.
+
+    An input that cannot be read beside others that landed is a failed part (1), not a command that was refused.
+    """
+    has_begun = any(outcome.receipts or outcome.runs for outcome in outcomes)
+    if errors and not has_begun and all(isinstance(error, InputError) for error in errors):
+        return InputError.exit_code
+    return max((1 if isinstance(error, InputError) else error.exit_code for error in errors), default=0)
 
 
 def read_unit(

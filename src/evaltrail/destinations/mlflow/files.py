@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
+from evaltrail.config.secret_names import may_hold_keys
 from evaltrail.core.artifact import Artifact
 from evaltrail.core.delivery import DeliveryOptions, Skipped
 from evaltrail.core.result import ResultBundle
 from evaltrail.destinations.mlflow.naming import renamed, unique_paths
 from evaltrail.destinations.mlflow.run_plan import SAMPLES_FILE, TABLE_FILE, PlannedArtifact
-
-_NEVER = (".secrets.env", "*.env", ".env", ".env.*", "*.pem", "*.key", "id_rsa*", "id_ed25519*", "id_ecdsa*", ".netrc")
-"""What is never uploaded, whatever the options."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +57,7 @@ def _chosen(artifacts: Sequence[Artifact], options: DeliveryOptions, task: str) 
     for item in artifacts:
         if item.role not in options.artifact_roles or (task and item.task not in {"", task}):
             continue
-        if _fits(item.path, _NEVER):
+        if may_hold_keys(PurePosixPath(item.path).name):
             skipped.append(Skipped(what=f"artifact {item.path}", why="files that may hold keys are never uploaded"))
         elif not _fits(item.path, options.exclude_patterns):
             chosen.append(item)

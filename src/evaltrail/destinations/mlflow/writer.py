@@ -331,16 +331,8 @@ class _Landing:
         )
 
     def _skipped(self, delivery: Delivery, experiment: ExperimentState, run: RunState) -> Receipt:
-        """The receipt of a run of somebody else's, or of another delivery, that is as good as ours."""
-        receipt = Receipt(
-            run_id=run.run_id,
-            run_url=run_url(self._gateway.tracking_uri, experiment.id, run.run_id),
-            experiment_id=experiment.id,
-            experiment_name=experiment.name,
-            task=self._plan.task,
-            status=run.status,
-            is_existing=True,
-        )
+        """The receipt of a run of somebody else's, or of another delivery, that is as good as ours: nothing of ours."""
+        receipt = replace(self._receipt(experiment, run), is_existing=True)
         self._outbox.finish(delivery, receipt)
         return receipt
 
@@ -353,21 +345,27 @@ class _Landing:
         is_existing: bool = False,
         kept: tuple[Skipped, ...] = (),
     ) -> Receipt:
-        receipt = Receipt(
+        receipt = replace(
+            self._receipt(experiment, run),
+            metrics_logged=len({point.name for point in self._plan.metrics}),
+            params_logged=len(self._plan.params),
+            artifacts_logged=len(delivery.artifacts),
+            skipped=(*self._plan.skipped, *delivery.skipped, *kept),
+            is_existing=is_existing,
+        )
+        self._outbox.finish(delivery, receipt)
+        return receipt
+
+    def _receipt(self, experiment: ExperimentState, run: RunState) -> Receipt:
+        """Which run it is and where."""
+        return Receipt(
             run_id=run.run_id,
             run_url=run_url(self._gateway.tracking_uri, experiment.id, run.run_id),
             experiment_id=experiment.id,
             experiment_name=experiment.name,
             task=self._plan.task,
-            metrics_logged=len({point.name for point in self._plan.metrics}),
-            params_logged=len(self._plan.params),
-            artifacts_logged=len(delivery.artifacts),
-            skipped=(*self._plan.skipped, *delivery.skipped, *kept),
             status=run.status,
-            is_existing=is_existing,
         )
-        self._outbox.finish(delivery, receipt)
-        return receipt
 
 
 def _named(artifact: PlannedArtifact) -> str:

@@ -64,14 +64,10 @@ class InspectReader:
         Raises:
             InputError: it cannot be read, or has no ``eval``.
         """
-        notes = Notes()
-        try:
-            log = _opened(source.path, notes)
-            if not mapping(log.header.get("eval")):
-                raise unreadable(source.path, 'it has no "eval"')
-            return log.bundle()
-        except RecursionError as error:
-            raise unreadable(source.path, "it is nested too deeply") from error
+        log = _opened(source.path, Notes())
+        if not mapping(log.header.get("eval")):
+            raise unreadable(source.path, 'it has no "eval"')
+        return log.bundle()
 
 
 def _evidence_of_zip(source: Source) -> Evidence | None:

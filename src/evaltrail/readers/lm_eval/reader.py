@@ -85,10 +85,7 @@ class LmEvalReader:
         whole = mapping(read_json(source.path, notes))
         if not mapping(whole.get("results")):
             raise unreadable(source.path, 'it has no "results"')
-        try:
-            return _Run(source, whole, notes).bundle()
-        except RecursionError as error:
-            raise unreadable(source.path, "it is nested too deeply") from error
+        return _Run(source, whole, notes).bundle()
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,10 +82,7 @@ class NemoBundleReader:
         whole = mapping(read_json(source.path, notes))
         if not mapping(whole.get("benchmark")) and not any(mapping(whole.get(key)) for key in _SCORES):
             raise unreadable(source.path, 'it has no "benchmark" and no scores')
-        try:
-            return _Bundle(source, whole, notes).bundle()
-        except RecursionError as error:
-            raise unreadable(source.path, "it is nested too deeply") from error
+        return _Bundle(source, whole, notes).bundle()
 
 
 @dataclass(frozen=True, slots=True)

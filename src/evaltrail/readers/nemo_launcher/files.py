@@ -19,6 +19,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from evaltrail.config.redaction import redact_text
+from evaltrail.config.secret_names import may_hold_keys
 from evaltrail.core.artifact import Artifact, Role
 from evaltrail.core.source import Source
 from evaltrail.readers.notes import Notes
@@ -30,18 +31,6 @@ COMPANIONS = ("run_config.yml", "metadata.yaml", "eval_factory_metrics.json", "o
 
 _CACHES = ("cache", ".cache", "*_cache", "*-cache", "__pycache__", "*.db")
 _LEFT_OUT = ("*.db", "*.db-wal", "*.db-shm", "*.db-journal", "*.lock", ".nemo_evaluator_interrupted")
-_KEYS = (
-    ".secrets.env",
-    "*.env",
-    ".env.*",
-    "*.pem",
-    "*.key",
-    "id_rsa*",
-    "id_dsa*",
-    "id_ecdsa*",
-    "id_ed25519*",
-    ".netrc",
-)
 _TEXTS = frozenset({".yml", ".yaml", ".json", ".log", ".sh", ".sub", ".txt", ".toml", ".ini", ".cfg", ".out", ".err"})
 _TYPES: Mapping[str, str] = MappingProxyType(
     {".yml": "application/yaml", ".yaml": "application/yaml", ".jsonl": "application/jsonl"}
@@ -182,7 +171,7 @@ def _walk(folder: Path, top: Path, notes: Notes) -> Iterator[Path]:
         for name in sorted(names):
             file = Path(place, name)
             where = file.relative_to(folder).as_posix()
-            if _fits(name, _KEYS):
+            if may_hold_keys(name):
                 notes.skip(where, "files that may hold keys are never uploaded")
             elif not _fits(name, _LEFT_OUT):
                 if _inside(folder, file) is None:

@@ -66,10 +66,7 @@ class NemoServiceReader:
         Raises:
             InputError: it cannot be read, or holds no metrics.
         """
-        try:
-            return _Result(source).bundle()
-        except RecursionError as error:
-            raise unreadable(source.path, "it is nested too deeply") from error
+        return _Result(source).bundle()
 
 
 def _verdict(source: Source) -> Verdict | None:
