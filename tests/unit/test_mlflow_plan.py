@@ -103,6 +103,14 @@ def test_a_users_tag_cannot_take_the_place_of_an_identity(tmp_path, name):
         plan_one(replace(some_bundle(tmp_path), tags={"job_id": "8abcd123.0"}), tags={name: "mine"})
 
 
+def test_a_name_that_got_a_number_is_in_the_map_too():
+    """The map is read backwards: what stands under a numbered name says whose second value it is."""
+    metrics = (MetricValue(name="f@1", value=0.25), MetricValue(name="f@1", value=0.5))
+    points = metric_points((TaskResult(name="t", provider="p", metrics=metrics),), timestamp_ms=1)
+    assert {point.name: point.value for point in points.metrics} == {"t/f_at_1": 0.25, "t/f_at_1_2": 0.5}
+    assert points.renamed == {"t/f_at_1": "t/f@1", "t/f_at_1_2": "t/f@1"}
+
+
 def test_a_users_tag_does_not_replace_what_the_result_says(tmp_path):
     """What only describes stays as it is true, and the plan says what was left out."""
     plan = plan_one(some_bundle(tmp_path), tags={"team": "blue", "owner": "ann"})

@@ -21,6 +21,7 @@ from evaltrail.service.survey import Search
 from evaltrail.service.unpacking import named
 
 EXAMPLE = "evaltrail ingest results/ --experiment imported"
+_MOST_NAMES = 3
 _MOST_LISTED = 20
 _MOST_NAMED = 4
 
@@ -126,7 +127,15 @@ def show_outcomes(outcomes: Sequence[Outcome]) -> None:
         head = ["result", *(["task"] if has_tasks else []), "reader", "run", "status", "metrics", "files"]
         print_text(table(head, rows, numbers=(len(head) - 2, len(head) - 1)))
         _show_places([receipt for _, receipt in landed])
+    _show_list("named otherwise in MLflow:", [_renamed(outcome) for outcome in outcomes if outcome.renamed])
     _show_notes([(outcome.unit.label, note) for outcome, receipt in landed for note in receipt.skipped])
+
+
+def _renamed(outcome: Outcome) -> str:
+    """The first few names that had to change; the run's name_map.json holds all."""
+    shown = [f"{old} -> {new}" for new, old in list(outcome.renamed.items())[:_MOST_NAMES]]
+    more = len(outcome.renamed) - len(shown)
+    return f"{outcome.unit.label}: {', '.join(shown)}" + (f", and {more:,} more in name_map.json" if more else "")
 
 
 def _show_places(receipts: Sequence[Receipt]) -> None:

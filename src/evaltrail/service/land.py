@@ -58,6 +58,8 @@ class Outcome:
     """The plans, for ``--dry-run``; empty once they were carried out."""
     files: tuple[Path, ...] = ()
     """The files that belong to it."""
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    """Metrics whose names had to change: name in MLflow to name in the result."""
     receipts: tuple[Receipt, ...] = ()
     errors: tuple[EvaltrailError, ...] = ()
 
@@ -233,6 +235,8 @@ class _Crew:
             bundle, unread = read_unit(unit, self.readers, is_split=self.options.layout in _SPLIT)
             outcome = replace(_begun(unit, bundle), errors=unread)
             plans = _plans(bundle, self.options, self.destination)
+            changed = {new: old for plan in plans for new, old in plan.names.metrics.items()}
+            outcome = replace(outcome, renamed=changed)
             if self._away is not None:
                 channel.keep(bundle, self.options, plans)
                 raise self._away

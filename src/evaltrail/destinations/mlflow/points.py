@@ -46,6 +46,7 @@ def metric_points(tasks: Iterable[TaskResult], *, timestamp_ms: int, only: Seque
     """
     left_out = 0
     kept: dict[tuple[str, int], float] = {}
+    numbered: dict[str, str] = {}
     skipped: list[Skipped] = []
     for raw in (point for task in tasks for point in _task_points(task)):
         if only and not is_wanted(raw.name, only):
@@ -59,14 +60,17 @@ def metric_points(tasks: Iterable[TaskResult], *, timestamp_ms: int, only: Seque
         while kept.get((name, raw.step), value) != value:
             name, number = f"{raw.name}_{number}", number + 1
         kept[name, raw.step] = value
+        if name != raw.name:
+            numbered[clean_text(name)] = clean_text(raw.name)
     if left_out:
         skipped.append(Skipped(what=f"{left_out:,} metrics", why=f"not among those asked for: {', '.join(only)}"))
     names = unique_names(clean_text(name) for name, _ in kept)
+    changed = renamed(names) | {names[name]: original for name, original in numbered.items()}
     metrics = tuple(
         PlannedMetric(name=names[clean_text(name)], value=value, timestamp_ms=timestamp_ms, step=step)
         for (name, step), value in kept.items()
     )
-    return Points(metrics=metrics, skipped=tuple(skipped), renamed=renamed(names))
+    return Points(metrics=metrics, skipped=tuple(skipped), renamed=changed)
 
 
 def is_wanted(name: str, only: Sequence[str]) -> bool:
