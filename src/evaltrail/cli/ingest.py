@@ -127,7 +127,10 @@ def show_outcomes(outcomes: Sequence[Outcome]) -> None:
         head = ["result", *(["task"] if has_tasks else []), "reader", "run", "status", "metrics", "files"]
         print_text(table(head, rows, numbers=(len(head) - 2, len(head) - 1)))
         _show_places([receipt for _, receipt in landed])
-    _show_list("named otherwise in MLflow:", [_renamed(outcome) for outcome in outcomes if outcome.renamed])
+    _show_list(
+        "named otherwise in MLflow:",
+        [_renamed(outcome) for outcome in outcomes if outcome.receipts and outcome.renamed],
+    )
     _show_notes([(outcome.unit.label, note) for outcome, receipt in landed for note in receipt.skipped])
 
 
