@@ -106,31 +106,35 @@ def storage_error(error: OSError, file: Path) -> StorageError:
 
 
 @contextmanager
-def hold_lock(file: Path, busy: str) -> Iterator[None]:
+def hold_lock(file: Path, busy: str, *, wait_s: float = _PROBE_SECONDS) -> Iterator[int]:
     """Own a lock file for as long as the block runs; the kernel frees it when the process dies.
+
+    Yields:
+        The lock's descriptor: a child that inherits it holds the lock too.
 
     Args:
         file: the lock file; it holds the owner's pid; only its owner may remove it.
         busy: what to say when another process holds it; ``{pid}`` is replaced.
+        wait_s: seconds to wait for a process that holds it.
 
     Raises:
         BusyError: another process holds it.
     """
-    handle = _locked(file)
+    handle = _locked(file, wait_s)
     if handle is None:
-        pid = _owner(file)
+        pid = _owner(file).partition(" ")[0]
         raise BusyError(busy.format(pid=pid), where=str(file), hint=f"wait for process {pid} or stop it")
     try:
         os.ftruncate(handle, 0)
         os.pwrite(handle, str(os.getpid()).encode(), 0)
-        yield
+        yield handle
     finally:
         os.close(handle)
 
 
-def _locked(file: Path) -> int | None:
+def _locked(file: Path, wait_s: float) -> int | None:
     """The handle of the lock, or None when another process holds it; the file under the name is the one locked."""
-    gives_up_at = time.monotonic() + _PROBE_SECONDS
+    gives_up_at = time.monotonic() + wait_s
     while True:
         with suppress(FileExistsError):
             file.parent.mkdir(mode=0o700)
@@ -161,14 +165,52 @@ def _owner(file: Path) -> str:
         return "unknown"
 
 
-def is_locked(file: Path) -> bool:
-    """Whether a living process holds the lock file."""
+def add_owner(handle: int, pid: int) -> None:
+    """Note in a lock file that a child, which inherits the lock's descriptor, holds the lock too."""
+    os.pwrite(handle, f" {pid}".encode(), os.fstat(handle).st_size)
+
+
+def taken_by(file: Path) -> int | None:
+    """The pid of the process that took a lock last; None where the file does not say."""
+    first = _owner(file).partition(" ")[0]
+    return int(first) if first.isdecimal() else None
+
+
+def lock_owners(file: Path) -> tuple[int, ...]:
+    """The processes that hold a lock, as far as it names them and they have it open."""
+    pids = tuple(int(word) for word in _owner(file).split() if word.isdecimal())
+    return tuple(pid for pid in pids if _has_open(pid, file))
+
+
+def _has_open(pid: int, file: Path) -> bool:
+    """Whether a process has a file open, so that it is not another one that came to bear its number."""
     try:
-        handle = os.open(file, os.O_RDWR | os.O_CLOEXEC)
+        wanted = file.stat()
+        with os.scandir(f"/proc/{pid}/fd") as entries:
+            return any(_is_same(entry, wanted) for entry in entries)
+    except FileNotFoundError:
+        return not os.path.isdir("/proc/self/fd")  # noqa: PTH112  no such folder on this system: nobody can tell
+    except OSError:
+        return False
+
+
+def _is_same(entry: os.DirEntry[str], wanted: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(entry.stat(), wanted)
+    except OSError:  # closed meanwhile
+        return False
+
+
+def is_locked(file: Path) -> bool:
+    """Whether a living process holds the lock file; one that we may not open is taken to be held."""
+    try:
+        handle = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
+    except PermissionError:
+        return True
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     finally:

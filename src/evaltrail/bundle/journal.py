@@ -18,7 +18,7 @@ from typing import Self
 
 import msgspec
 
-from evaltrail.bundle.folders import storage_error
+from evaltrail.bundle.folders import storage_error, write_whole
 from evaltrail.core.sample import Sample
 
 _SYNC_SECONDS = 1.0
@@ -181,3 +181,24 @@ def row_places(file: Path) -> Iterator[tuple[RowKey, int]]:
             with suppress(msgspec.DecodeError):
                 yield decode(line), offset
             offset += len(line)
+
+
+def forget_failed(file: Path) -> None:
+    """Take the samples out of a journal that could not be asked, so that they are asked again.
+
+    Raises:
+        StorageError: the disk refuses; the journal is as it was.
+    """
+    decode = msgspec.json.Decoder(RowKey).decode
+    kept: list[bytes] = []
+    try:
+        with file.open("rb") as rows:
+            for row in rows:
+                with suppress(msgspec.DecodeError):  # a torn last row
+                    if not decode(row).error:
+                        kept.append(row if row.endswith(b"\n") else row + b"\n")
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise storage_error(error, file) from error
+    write_whole(file, b"".join(kept))

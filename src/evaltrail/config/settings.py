@@ -63,6 +63,15 @@ def load_settings(environ: Mapping[str, str] | None = None, dotenv: Path | None 
     )
 
 
+def with_variables(settings: Settings, values: Mapping[str, str]) -> Settings:
+    """The settings as they are with further variables laid over the process's own.
+
+    Raises:
+        InputError: a variable holds what it cannot mean.
+    """
+    return load_settings({**settings.environ, **values}, dotenv=None) if values else settings
+
+
 def _layout(text: str) -> RunLayout | Literal[""]:
     if text in {"", "per_bundle", "nested"}:
         return cast("RunLayout", text)

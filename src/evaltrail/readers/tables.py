@@ -20,10 +20,10 @@ from typing import Any, BinaryIO, cast
 import yaml
 
 from evaltrail.config.redaction import without_secrets
+from evaltrail.config.yaml_document import MOST_NESTING, YamlLimitError, first_document
 from evaltrail.core.errors import InputError
 from evaltrail.core.values import Json
 from evaltrail.readers.notes import Notes
-from evaltrail.readers.yaml_document import MOST_NESTING, YamlLimitError, first_document
 
 MOST_BYTES = 256_000_000
 """Largest file that is read whole; what may be larger is read line by line."""

@@ -6,6 +6,7 @@ One job is one result, a failed one too. What ran is told by its documents, how 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from evaltrail.core.source import HEAD_BYTES, Evidence, Source
 from evaltrail.readers.leaves import settings
 from evaltrail.readers.nemo_launcher.documents import Documents, at, job_labels, job_settings, read_documents
 from evaltrail.readers.nemo_launcher.files import JobFiles, job_files
+from evaltrail.readers.nemo_launcher.own_task import own_bundle, with_own_files
 from evaltrail.readers.nemo_launcher.results import Measured, moment, read_results, read_runtime
 from evaltrail.readers.notes import Notes
 from evaltrail.store.executions import Job
@@ -86,10 +88,14 @@ def read_job(source: Source, known: Job | None = None) -> ResultBundle:
     labels = job_labels(files, documents, known)
     secrets = documents.secrets()
     secrets |= files.encoded_secrets(secrets)
-    task = _task(files, documents, state, notes, name=labels.task, harness=labels.harness, secrets=secrets)
+    own = None if files.is_alone else own_bundle(files.folder, notes)
+    if own is None:
+        task = _task(files, documents, state, notes, name=labels.task, harness=labels.harness, secrets=secrets)
+    else:
+        task = _own_task(own, files, documents, state, notes)
     started_at, ended_at = _times(files, documents, known)
     digest = files.digest()
-    artifacts = files.artifacts(labels.task, notes)
+    artifacts = with_own_files(files.artifacts(labels.task, notes), own, labels.task)
     return ResultBundle(
         id=labels.job_id or digest,
         digest=digest if labels.job_id else "",
@@ -102,7 +108,7 @@ def read_job(source: Source, known: Job | None = None) -> ResultBundle:
         ),
         model=labels.model,
         tasks=(task,),
-        params=labels.params(),
+        params={**(own.params if own else {}), **labels.params()},
         tags=labels.tags(),
         artifacts=artifacts,
         status=task.status,
@@ -159,6 +165,15 @@ def _task(
         status=status,
         error=error,
     )
+
+
+def _own_task(own: ResultBundle, files: JobFiles, documents: Documents, state: JobState, notes: Notes) -> TaskResult:
+    """The task of a job of ours, as its bundle has it; how the job ended outweighs it."""
+    (task,) = own.tasks
+    status, error = (
+        (task.status, task.error) if files.results and state != "killed" else _outcome(files, state, frozenset())
+    )
+    return replace(task, config={**job_settings(documents, notes), **task.config}, status=status, error=error)
 
 
 def _outcome(files: JobFiles, state: JobState, secrets: frozenset[str]) -> tuple[Status, str]:
