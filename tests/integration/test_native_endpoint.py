@@ -14,9 +14,10 @@ from evaltrail.bundle.read import read_bundle
 from evaltrail.config.settings import Settings
 from evaltrail.core.errors import EndpointError, InputError
 from evaltrail.core.request import EvaluationRequest, ModelTarget, RequestLimits
-from evaltrail.service.evaluate import Watch, evaluate
-from evaltrail.service.history import describe
-from evaltrail.service.order import Order, Result
+from evaltrail.service.evaluation.asking import Watch
+from evaltrail.service.evaluation.evaluate import evaluate
+from evaltrail.service.evaluation.order import Order, Result
+from evaltrail.service.history.evaluations import describe
 from evaltrail.store.ledger import Ledger
 from mock_endpoint import MockEndpoint
 from native_tasks import records, write_data, write_task

@@ -51,6 +51,10 @@ class Job:
     started_at: datetime | None = None
     """When it was written down, aware UTC."""
     was_killed: bool = False
+    slurm_id: str = ""
+    """Slurm's own id of it."""
+    container: str = ""
+    """The image that it ran in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +98,9 @@ class _Data(msgspec.Struct):
     remote_rundir_path: Any = None
     """Slurm's word for it."""
     killed: Any = None
+    slurm_job_id: Any = None
+    eval_image: Any = None
+    container: Any = None
 
 
 class _Line(msgspec.Struct):
@@ -227,6 +234,8 @@ def _job(line: _Line, base: Path) -> Job:
         model=_model(line.config),
         started_at=_moment(line.timestamp),
         was_killed=bool(data.killed),
+        container=_text(data.eval_image) or _text(data.container),
+        slurm_id=str(data.slurm_job_id or "")[:20],
     )
 
 

@@ -15,8 +15,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from evaltrail.bundle.folders import is_locked
+
 JobState = Literal["pending", "running", "success", "failed", "killed"]
 """How far a job has come, in the launcher's words."""
+
+OVER: frozenset[JobState] = frozenset({"success", "failed", "killed"})
+"""States that a job does not leave by itself."""
 
 Stage = Literal["pre-start", "running", "exit"]
 _STAGES: tuple[Stage, ...] = ("exit", "running", "pre-start")
@@ -31,8 +36,15 @@ _JOB_ID = re.compile(r"(?P<invocation>[0-9a-f]{8,32})\.(?P<number>[0-9]{1,9})")
 _NUMBERED = re.compile(r"(?P<task>.+)\.(?P<number>[0-9]{1,9})", re.DOTALL)
 _HEADLINE = re.compile(rf"^\s*# {_JOB_ID.pattern} (?P<task>\S+)\s*$", re.MULTILINE)
 _OLD_PLACE = re.compile(rf"/{_INVOCATION.pattern}/(?P<name>[^/\s\"'$]+)")
-_INTERRUPTED = ".nemo_evaluator_interrupted"
-_KILLED = "killed_jobs.txt"
+INTERRUPTED = ".nemo_evaluator_interrupted"
+CALLED_OFF = "killed_jobs.txt"
+"""The ids of an invocation's jobs that are not to be started any more, one a line, in the invocation's folder."""
+RUNNING = ".running"
+"""The lock that a job's process of ours, and what it has started, hold in its folder for as long as they run."""
+EXPORTING = ".exporting"
+"""The lock of whoever delivers: in a job's folder, or in that of an invocation whose jobs share a run."""
+LAUNCHING = ".launching"
+"""The lock that a launcher of ours holds in an invocation's folder while it may still start jobs."""
 _MOST_SCRIPT_BYTES = 65_536
 _MOST_STAGE_BYTES = 4096
 
@@ -110,6 +122,7 @@ def job_state(folder: Path, was_killed: bool = False) -> JobState:
     """How far the job of a folder has come.
 
     A folder with results and without any stage is a success: downloaded artifacts and Slurm's jobs have no stages.
+    A job of ours whose process is gone without a word was killed.
 
     Args:
         folder: the job's folder; it need not exist yet.
@@ -117,12 +130,35 @@ def job_state(folder: Path, was_killed: bool = False) -> JobState:
     """
     if was_killed or _is_interrupted(folder):
         return "killed"
-    if _is_file(_stage_file(folder, "exit")):
+    if has_ended(folder):
         return "success" if exit_code(folder) == 0 else "failed"
     if _is_file(_stage_file(folder, "running")):
-        return "running"
+        return "killed" if is_abandoned(folder) else "running"
     has_results = any(_is_file(place / name) for place in (folder / "artifacts", folder) for name in RESULTS)
     return "success" if has_results and not _is_file(_stage_file(folder, "pre-start")) else "pending"
+
+
+def has_ended(folder: Path) -> bool:
+    """Whether a job has put down its end."""
+    return _is_file(_stage_file(folder, "exit"))
+
+
+def end_mark(folder: Path) -> str:
+    """What tells this end of a job from that of another attempt: when it was put down, and how."""
+    ended = _stage_file(folder, "exit")
+    moment = ended.stat().st_mtime_ns if _is_file(ended) else 0
+    return f"{job_state(folder)} {exit_code(folder)} {moment}"
+
+
+def is_abandoned(folder: Path) -> bool:
+    """Whether nobody holds the lock of a job of ours any more, which has not put down its end."""
+    # the lock first: a job lets go of it after it has put down its end
+    return _is_file(folder / RUNNING) and not is_locked(folder / RUNNING) and not has_ended(folder)
+
+
+def is_called_off(folder: Path, job_id: str) -> bool:
+    """Whether a job is not to be started any more."""
+    return job_id in _beginning(folder.parent / CALLED_OFF, _MOST_SCRIPT_BYTES).split()
 
 
 def exit_code(folder: Path) -> int | None:
@@ -147,9 +183,9 @@ def stage_time(folder: Path, stage: Stage) -> datetime | None:
 
 
 def _is_interrupted(folder: Path) -> bool:
-    if any(_is_file(place / _INTERRUPTED) for place in (folder / "artifacts", folder)):
+    if any(_is_file(place / INTERRUPTED) for place in (folder / "artifacts", folder)):
         return True
-    listed = _beginning(folder.parent / _KILLED, _MOST_SCRIPT_BYTES).split()
+    listed = _beginning(folder.parent / CALLED_OFF, _MOST_SCRIPT_BYTES).split()
     return bool(listed) and job_place(folder).job_id in listed
 
 
