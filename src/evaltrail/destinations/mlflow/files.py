@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from pathlib import PurePosixPath
 
-from evaltrail.config.secret_names import may_hold_keys
-from evaltrail.core.artifact import Artifact
+from evaltrail.config.file_choice import choose_files
 from evaltrail.core.delivery import DeliveryOptions, Skipped
 from evaltrail.core.result import ResultBundle
 from evaltrail.destinations.mlflow.naming import renamed, unique_paths
@@ -34,8 +31,8 @@ def run_files(bundle: ResultBundle, options: DeliveryOptions, *, task: str = "")
     """
     if not options.artifact_roles:
         return Files(renamed={})
-    chosen, skipped = _chosen(bundle.artifacts, options, task)
-    paths = unique_paths(item.path for item in chosen)
+    choice = choose_files(bundle.artifacts, options.artifact_roles, options.exclude_patterns, task=task)
+    paths = unique_paths(item.path for item in choice.chosen)
     planned = [
         PlannedArtifact(
             path=paths[item.path],
@@ -43,27 +40,10 @@ def run_files(bundle: ResultBundle, options: DeliveryOptions, *, task: str = "")
             is_required=item.role == "required",
             may_hold_secrets=item.may_hold_secrets,
         )
-        for item in chosen
+        for item in choice.chosen
     ]
     has_samples = any(each.samples is not None for each in bundle.tasks if task in {"", each.name})
     made = (SAMPLES_FILE, TABLE_FILE) if options.table_rows > 0 else (SAMPLES_FILE,)
     if has_samples:
         planned += [PlannedArtifact(path=path) for path in made if path not in paths.values()]
-    return Files(artifacts=tuple(planned), skipped=tuple(skipped), renamed=renamed(paths))
-
-
-def _chosen(artifacts: Sequence[Artifact], options: DeliveryOptions, task: str) -> tuple[list[Artifact], list[Skipped]]:
-    chosen, skipped = [], []
-    for item in artifacts:
-        if item.role not in options.artifact_roles or (task and item.task not in {"", task}):
-            continue
-        if may_hold_keys(PurePosixPath(item.path).name):
-            skipped.append(Skipped(what=f"artifact {item.path}", why="files that may hold keys are never uploaded"))
-        elif not _fits(item.path, options.exclude_patterns):
-            chosen.append(item)
-    return chosen, skipped
-
-
-def _fits(path: str, patterns: Sequence[str]) -> bool:
-    name = PurePosixPath(path).name
-    return any(fnmatchcase(name, pattern) or fnmatchcase(path, pattern) for pattern in patterns)
+    return Files(artifacts=tuple(planned), skipped=choice.skipped, renamed=renamed(paths))

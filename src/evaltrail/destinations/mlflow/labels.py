@@ -67,6 +67,23 @@ def run_params(bundle: ResultBundle, tasks: Iterable[TaskResult], options: Deliv
     return _fitting("param", values, PARAM_CHARACTERS, skipped)
 
 
+def check_tag_names(names: Iterable[str]) -> None:
+    """Find out before there is a result which tags could never be set.
+
+    Raises:
+        InputError: one of the names is ours, MLflow's, or identifies the result.
+    """
+    for name in names:
+        if name.startswith(_OURS) or name in _IDENTITY or name in _MLFLOWS:
+            raise _reserved(name)
+
+
+def _reserved(name: str) -> InputError:
+    return InputError(
+        f"tag {name!r} identifies the result and cannot be set", code="bad_tag", hint="give it another name"
+    )
+
+
 def run_tags(ours: Mapping[str, str], bundle: ResultBundle, options: DeliveryOptions) -> Labels:
     """The tags of a run: the bundle's, the user's, then ours.
 
@@ -77,9 +94,7 @@ def run_tags(ours: Mapping[str, str], bundle: ResultBundle, options: DeliveryOpt
     for name, value in options.tags.items():
         kept = bundle.tags.get(name, value)
         if name.startswith(_OURS) or (name in _IDENTITY and kept != value) or name in _MLFLOWS:
-            raise InputError(
-                f"tag {name!r} identifies the result and cannot be set", code="bad_tag", hint="give it another name"
-            )
+            raise _reserved(name)
         if kept != value:
             why = f"the result itself says {kept[:80]!r}, the value {value[:80]!r} is left out"
             skipped.append(Skipped(what=f"tag {name}", why=why))
