@@ -10,10 +10,10 @@ from evaltrail.core.version import VERSION
 if TYPE_CHECKING:
     from evaltrail.core.delivery import Receipt
     from evaltrail.core.errors import EvaltrailError, PartialError
-    from evaltrail.service.export import export_results
-    from evaltrail.service.ingest import ingest
-    from evaltrail.service.order import Result
-    from evaltrail.service.run import run
+    from evaltrail.service.evaluation.order import Result
+    from evaltrail.service.evaluation.run import run
+    from evaltrail.service.exporting.export import export_results
+    from evaltrail.service.gathering.ingest import ingest
 
 __version__ = VERSION
 __all__ = ["EvaltrailError", "PartialError", "Receipt", "Result", "__version__", "export_results", "ingest", "run"]
@@ -22,10 +22,10 @@ _PLACES = {
     "EvaltrailError": "evaltrail.core.errors",
     "PartialError": "evaltrail.core.errors",
     "Receipt": "evaltrail.core.delivery",
-    "Result": "evaltrail.service.order",
-    "export_results": "evaltrail.service.export",
-    "ingest": "evaltrail.service.ingest",
-    "run": "evaltrail.service.run",
+    "Result": "evaltrail.service.evaluation.order",
+    "export_results": "evaltrail.service.exporting.export",
+    "ingest": "evaltrail.service.gathering.ingest",
+    "run": "evaltrail.service.evaluation.run",
 }
 
 

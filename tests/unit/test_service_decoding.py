@@ -9,7 +9,7 @@ from pathlib import Path
 import evaltrail
 from child import run_child
 from evaltrail.destinations.mlflow import rest_bodies
-from evaltrail.service.decoding import KINDS
+from evaltrail.service.gathering.decoding import KINDS
 
 ROOT = Path(evaltrail.__file__).parent
 ROADS = ("bundle", "destinations", "readers")
@@ -18,7 +18,7 @@ ROADS = ("bundle", "destinations", "readers")
 RACE = """
     import sys, threading
     import msgspec
-    from evaltrail.service.decoding import KINDS, prepare_decoding
+    from evaltrail.service.gathering.decoding import KINDS, prepare_decoding
 
     sys.setswitchinterval(1e-6)
     prepare_decoding()

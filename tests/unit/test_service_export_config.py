@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaltrail.core.errors import InputError
-from evaltrail.service.export_config import ExportOptions, overridden, read_config_file, read_options
+from evaltrail.service.exporting.export_config import ExportOptions, overridden, read_config_file, read_options
 
 
 def test_without_options_the_defaults_are_those_of_the_table():

@@ -17,7 +17,7 @@ from evaltrail.core.metric import MetricValue
 from evaltrail.core.result import Origin, ResultBundle, TaskResult
 from evaltrail.core.source import Source
 from evaltrail.destinations.mlflow.points import metric_points
-from evaltrail.service.merge import Label, labels_of, merge
+from evaltrail.service.gathering.merge import Label, labels_of, merge
 from mlflow_bundles import ENDED, STARTED
 
 

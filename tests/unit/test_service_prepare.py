@@ -9,8 +9,8 @@ import pytest
 from evaltrail.config.settings import load_settings
 from evaltrail.core.errors import InputError
 from evaltrail.core.request import EvaluationRequest, ModelTarget, RequestLimits
-from evaltrail.service.order import Order
-from evaltrail.service.prepare import prepare
+from evaltrail.service.evaluation.order import Order
+from evaltrail.service.evaluation.prepare import prepare
 from native_tasks import records, write_data, write_task
 
 

@@ -12,8 +12,8 @@ from evaltrail.core.artifact import Artifact
 from evaltrail.core.errors import InputError
 from evaltrail.core.source import Evidence, Source
 from evaltrail.readers.detect import Found
-from evaltrail.service.land import read_unit
-from evaltrail.service.survey import Unit
+from evaltrail.service.gathering.land import read_unit
+from evaltrail.service.gathering.survey import Unit
 from mlflow_bundles import some_bundle, some_samples, some_task
 
 

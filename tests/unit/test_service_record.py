@@ -13,9 +13,10 @@ from evaltrail.core.errors import DestinationUnreachableError, EvaltrailError, I
 from evaltrail.core.metric import MetricValue
 from evaltrail.core.request import EvaluationRequest, ModelTarget, RequestLimits
 from evaltrail.core.result import Counts, Origin, ResultBundle, TaskResult
-from evaltrail.service.order import Result
-from evaltrail.service.record import failure_object, recorded
-from evaltrail.service.report import count_line, repeat_command, write_report
+from evaltrail.service.evaluation.order import Result
+from evaltrail.service.evaluation.report import count_line, repeat_command, write_report
+from evaltrail.service.evaluation.result_record import recorded
+from evaltrail.service.record import failure_object
 
 RECEIPT = Receipt(run_id="r1", experiment_name="evaltrail", metrics_logged=3, skipped=(Skipped(what="a", why="b"),))
 

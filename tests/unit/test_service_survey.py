@@ -12,8 +12,8 @@ from child import start_child
 from evaltrail.core.errors import InputError
 from evaltrail.core.source import Evidence
 from evaltrail.readers.catalog import READERS
-from evaltrail.service.survey import Search, load_readers, survey
-from evaltrail.service.unpacking import Unpacking
+from evaltrail.service.gathering.survey import Search, load_readers, survey
+from evaltrail.service.gathering.unpacking import Unpacking
 from service_results import BEIR, write
 
 
@@ -156,7 +156,7 @@ def test_a_format_is_asked_for_and_a_file_is_its_own(tmp_path):
 KILLED = """
     import sys, zipfile
     from pathlib import Path
-    from evaltrail.service.unpacking import Unpacking
+    from evaltrail.service.gathering.unpacking import Unpacking
     archive = Path(sys.argv[1])
     with Unpacking(Path(sys.argv[2])) as unpacking:
         print(unpacking(archive, archive.read_bytes()), flush=True)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 from importlib.resources import as_file, files
 
-from evaltrail.cli.run import show_results
+from evaltrail.cli.run_tasks import show_results
 from evaltrail.cli.show import ProgressLine, print_json, print_notice, print_text
 from evaltrail.config.settings import load_settings
 from evaltrail.core.delivery import DeliveryOptions
 from evaltrail.core.request import EvaluationRequest, ModelTarget
-from evaltrail.service.evaluate import Watch, evaluate
-from evaltrail.service.order import Order, Result
-from evaltrail.service.record import result_object
+from evaltrail.service.evaluation.asking import Watch
+from evaltrail.service.evaluation.evaluate import evaluate
+from evaltrail.service.evaluation.order import Order, Result
+from evaltrail.service.evaluation.result_record import result_object
 
 EXAMPLE = "evaltrail demo"
 _MODELS = ("baseline:extractive", "baseline:random")

@@ -10,15 +10,15 @@ from typing import Any, get_args
 import msgspec
 
 from evaltrail.cli import values
-from evaltrail.cli.show import ProgressLine, print_error, print_json, print_text, table
+from evaltrail.cli.show import ProgressLine, print_error, print_json, print_text, show_list, table
 from evaltrail.config.settings import load_settings
 from evaltrail.core.delivery import DeliveryOptions, Receipt, RunLayout, Skipped
 from evaltrail.destinations.mlflow.run_plan import RunPlan
-from evaltrail.service.ingest import Ingested, IngestOrder, ingest_results
-from evaltrail.service.land import Outcome
+from evaltrail.service.gathering.ingest import Ingested, IngestOrder, ingest_results
+from evaltrail.service.gathering.land import Outcome
+from evaltrail.service.gathering.survey import Search
+from evaltrail.service.gathering.unpacking import named
 from evaltrail.service.record import error_object
-from evaltrail.service.survey import Search
-from evaltrail.service.unpacking import named
 
 EXAMPLE = "evaltrail ingest results/ --experiment imported"
 _MOST_NAMES = 3
@@ -127,7 +127,7 @@ def show_outcomes(outcomes: Sequence[Outcome]) -> None:
         head = ["result", *(["task"] if has_tasks else []), "reader", "run", "status", "metrics", "files"]
         print_text(table(head, rows, numbers=(len(head) - 2, len(head) - 1)))
         _show_places([receipt for _, receipt in landed])
-    _show_list(
+    show_list(
         "named otherwise in MLflow:",
         [_renamed(outcome) for outcome in outcomes if outcome.receipts and outcome.renamed],
     )
@@ -155,21 +155,11 @@ def _show_places(receipts: Sequence[Receipt]) -> None:
 
 
 def _show_notes(notes: Sequence[tuple[str, Skipped]]) -> None:
-    _show_list("left out, or good to know:", [f"{label}: {note.what}: {note.why}" for label, note in notes])
+    show_list("left out, or good to know:", [f"{label}: {note.what}: {note.why}" for label, note in notes])
 
 
 def _show_passed(passed: Sequence[Skipped]) -> None:
-    _show_list("passed by:", [f"{item.what}: {item.why}" for item in passed])
-
-
-def _show_list(title: str, lines: Sequence[str]) -> None:
-    if not lines:
-        return
-    print_text(f"\n{title}")
-    for line in lines[:_MOST_LISTED]:
-        print_text(f"  {line}")
-    if len(lines) > _MOST_LISTED:
-        print_text(f"  and {len(lines) - _MOST_LISTED:,} more (--json lists all)")
+    show_list("passed by:", [f"{item.what}: {item.why}" for item in passed])
 
 
 def show_plans(outcomes: Sequence[Outcome]) -> None:

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from types import FrameType
 from typing import Protocol, cast
 
 from evaltrail.core.errors import EvaltrailError, InputError, InterruptError
@@ -16,18 +17,22 @@ from evaltrail.core.version import VERSION
 
 COMMANDS = {
     "demo": "evaluate the shipped task with baseline models, offline, and land it in MLflow",
-    "run": "run task files against an OpenAI-compatible endpoint; results land in MLflow",
+    "run": "run task files, or a run configuration, against an endpoint; results land in MLflow",
     "ingest": "land result folders of any supported harness in MLflow",
-    "export": "land finished invocations, the NeMo Evaluator Launcher's or ours, in MLflow",
-    "ls": "list what ran and what runs",
-    "status": "how far an evaluation is",
-    "info": "what an evaluation came to: metrics, counts, receipts",
-    "logs": "the log of an evaluation",
+    "export": "land finished invocations, the NeMo Evaluator Launcher's or ours, in MLflow or files",
+    "ls": "list what ran and what runs, and the tasks that can be named",
+    "status": "how far evaluations and invocations are",
+    "info": "what an evaluation or an invocation came to; copies its files",
+    "logs": "what an evaluation or its jobs print; -f follows",
+    "kill": "end jobs that run or wait",
+    "resume": "go on with jobs that were cut short",
     "samples": "read inputs, outputs and scores in the terminal",
     "sync": "send what waits in the outbox",
     "doctor": "check endpoint, key, MLflow, disk and versions",
     "ui": "open MLflow's own pages over the current store",
 }
+UNLISTED = {"job": "run the job of a folder; for the scripts that a launch writes"}
+"""Commands that programs call, left out of the list that people read."""
 
 
 class Command(Protocol):
@@ -52,7 +57,7 @@ class _Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line; the exit code as product documentation tells it."""
     words = list(sys.argv[1:] if argv is None else argv)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, interrupt)
     as_json = "--json" in words
     try:
         code = _dispatch(words)
@@ -67,18 +72,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
 
 
+def interrupt(number: int, frame: FrameType | None) -> None:
+    """Take a signal for Ctrl-C, which an event loop ends itself for; an error raised in its callbacks it would log."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a script
+        signal.default_int_handler(number, frame)
+    signal.raise_signal(signal.SIGINT)
+
+
 def _dispatch(words: list[str]) -> int:
     name = next((word for word in words if not word.startswith("-")), "")
     top = _Parser(prog="evaltrail", description="Run LLM evaluations; every result lands in MLflow.")
     top.add_argument("--version", action="version", version=f"evaltrail {VERSION}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
-    if name and name not in COMMANDS:
+    known = {**COMMANDS, **(UNLISTED if name in UNLISTED else {})}
+    if name and name not in known:
         raise InputError(
             f"unknown command {name!r}", code="usage", hint=nearest(name, COMMANDS) or "`evaltrail --help` lists them"
         )
     chosen: Command | None = None
     parser: argparse.ArgumentParser | None = None
-    for command, line in COMMANDS.items():
+    for command, line in known.items():
         if command == name:
             chosen = cast("Command", importlib.import_module(f"evaltrail.cli.{command}"))
             parser = commands.add_parser(
@@ -109,3 +122,7 @@ def _fail(error: EvaltrailError, *, as_json: bool) -> int:
     if as_json:
         print_json(failure_object(error))
     return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

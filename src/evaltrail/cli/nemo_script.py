@@ -14,8 +14,8 @@ from evaltrail.cli.show import ProgressLine, print_error
 from evaltrail.config.settings import load_settings, read_dotenv
 from evaltrail.core.delivery import DeliveryOptions
 from evaltrail.core.errors import EvaltrailError, InputError, InterruptError
-from evaltrail.service.ingest import IngestOrder, ingest_results
-from evaltrail.service.survey import Search
+from evaltrail.service.gathering.ingest import IngestOrder, ingest_results
+from evaltrail.service.gathering.survey import Search
 
 DEFAULT_EXPERIMENT = "Nemo Evaluator MS Testing"
 

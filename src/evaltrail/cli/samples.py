@@ -19,7 +19,7 @@ from evaltrail.core.errors import InputError
 from evaltrail.core.ids import nearest
 from evaltrail.core.result import ResultBundle
 from evaltrail.core.sample import Sample, Score
-from evaltrail.service.history import find_bundle
+from evaltrail.service.history.evaluations import find_bundle
 
 EXAMPLE = "evaltrail samples 3f9a --failed --metric exact_match"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

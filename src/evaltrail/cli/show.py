@@ -6,16 +6,17 @@ import sys
 import time
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 
 from evaltrail.core.errors import EvaltrailError
 from evaltrail.core.metric import MetricValue
 from evaltrail.core.progress import Progress
-from evaltrail.service.order import Result
+from evaltrail.service.evaluation.order import Result
 
 _LINE_SECONDS = 10.0
+_MOST_LISTED = 20
 _UNSEEN = {code: "\ufffd" for code in (*range(32), 127, *range(128, 160)) if chr(code) not in "\n\t"}
 """Control characters, which could steer the reader's terminal."""
 
@@ -81,6 +82,26 @@ def results_table(results: Sequence[Result]) -> str:
         rows.append([name, *cells, counted, missing])
     last = len(models)
     return table(["metric", *models, "n", "unscored"], rows, numbers=(last + 1, last + 2))
+
+
+def show_list(title: str, lines: Sequence[str]) -> None:
+    """Lines under a title, as many as a screen takes; nothing where there are none."""
+    if not lines:
+        return
+    print_text(f"\n{title}")
+    for line in lines[:_MOST_LISTED]:
+        print_text(f"  {line}")
+    if len(lines) > _MOST_LISTED:
+        print_text(f"  and {len(lines) - _MOST_LISTED:,} more (--json lists all)")
+
+
+def receipt_line(receipt: dict[str, Any]) -> str:
+    """Where a result is: in MLflow, or in files."""
+    files = receipt.get("files", ())
+    place = receipt.get("run_url") or receipt.get("run_id") or f"{len(files)} files in {receipt.get('output_dir', '')}"
+    name = "MLflow" if receipt.get("dest") == "mlflow" else receipt.get("dest", "delivered")
+    experiment = receipt.get("experiment_name")
+    return f"{name}: {place}" + (f" ({experiment})" if experiment else "")
 
 
 class ProgressLine:

@@ -1,34 +1,52 @@
-"""`evaltrail status`: how far an evaluation is."""
+"""`evaltrail status`: how far evaluations and invocations are."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from evaltrail.cli.show import print_json, print_text
+from evaltrail.cli.ls import runs_table, show_notes
+from evaltrail.cli.show import print_json, print_text, receipt_line
 from evaltrail.config.settings import load_settings
-from evaltrail.service.history import describe, find_known
-from evaltrail.service.invocations import describe_invocation
+from evaltrail.service.history.known_runs import latest_runs, named_runs
 
-EXAMPLE = "evaltrail status 3f9a --json"
+EXAMPLE = "evaltrail status 3f9a 8abc.1 --json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
-    parser.add_argument("id", metavar="ID", help="evaluation, invocation or job (ID.N), or any unique beginning")
+    parser.add_argument(
+        "id",
+        nargs="*",
+        metavar="ID",
+        help="evaluation, invocation or job (ID.N), or any unique beginning; without one, all that are known",
+    )
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Tell state and progress."""
-    known = find_known(load_settings(), arguments.id)
-    found = describe_invocation(known) if isinstance(known, tuple) else describe(known)
-    if arguments.json:
-        print_json(found)
-        return 0
-    print_text(headline(found))
-    for line in job_lines(found):
-        print_text(line)
+    """Tell state and progress: of one in full, of several in a table."""
+    settings = load_settings()
+    ids: list[str] = arguments.id
+    found = named_runs(settings, ids) if ids else latest_runs(settings)
+    show_notes(found.notes)
+    if len(ids) == 1:
+        (item,) = found.items
+        _show(item, as_json=arguments.json)
+    elif arguments.json:
+        print_json({"ok": True, "exit_code": 0, "runs": found.items})
+    else:
+        print_text(runs_table(found.items, names_jobs=bool(ids)))
     return 0
+
+
+def _show(item: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(item)
+        return
+    print_text(headline(item))
+    for line in job_lines(item):
+        print_text(line)
 
 
 def headline(found: dict[str, Any]) -> str:
@@ -43,11 +61,44 @@ def headline(found: dict[str, Any]) -> str:
     return ", ".join(parts)
 
 
+_NOT_DELIVERED = {
+    "waiting": "delivery waits in the outbox",
+    "refused": "delivery refused",
+    "interrupted": "delivery interrupted",
+    "missing": "not delivered",
+}
+
+
 def job_lines(found: dict[str, Any]) -> list[str]:
-    """One line a job, then one an error."""
-    lines = [
-        f"  {job['job_id']}: {job['state']}" + (f", {job['task']}" if job["task"] else "")
-        for job in found.get("jobs", [])
-    ]
-    lines += [f"  {error['message']}" + (f" ({error['hint']})" if error["hint"] else "") for error in found["errors"]]
-    return lines
+    """One line a job, below it where its results are and what went wrong; of an evaluation its errors alone."""
+    if "jobs" not in found:
+        return [_error_line(error, indent=2) for error in found["errors"]]
+    return [line for job in found["jobs"] for line in (_job_line(job), *_below(job))]
+
+
+def _job_line(job: dict[str, Any]) -> str:
+    """``  8abcd123.0: running, simple_evals.mmlu, 120 of 200 samples``."""
+    is_unbegun = any(error["code"] == "not_started" for error in job["errors"])
+    parts = ["not started" if is_unbegun else job["state"]]
+    parts += [job["task"]] if job["task"] else []
+    if job["progress"]:
+        done, total = job["progress"]["done"], job["progress"]["total"]
+        parts.append(f"{done:,} samples" if total is None or total == done else f"{done:,} of {total:,} samples")
+    if job["delivery"] in _NOT_DELIVERED:
+        parts.append(_NOT_DELIVERED[job["delivery"]])
+    elif job["exit_code"]:
+        parts.append(f"exit code {job['exit_code']}")
+    return f"  {job['job_id']}: {', '.join(parts)}"
+
+
+def _below(job: dict[str, Any]) -> Iterator[str]:
+    for receipt in job["receipts"]:
+        yield f"    {receipt_line(receipt)}"
+    if job["delivery"] == "delivered_since":
+        yield "    it was delivered since"
+    for error in job["errors"]:
+        yield _error_line(error, indent=4)
+
+
+def _error_line(error: Mapping[str, str], *, indent: int) -> str:
+    return " " * indent + error["message"] + (f" ({error['hint']})" if error["hint"] else "")

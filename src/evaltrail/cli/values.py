@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
+from evaltrail.config.settings import Settings, load_settings
 from evaltrail.core.errors import InputError
 from evaltrail.core.values import Scalar
 
@@ -71,6 +73,17 @@ def read_pairs(words: Sequence[str], flag: str) -> dict[str, Scalar]:
             raise InputError(f"{flag} {key!r} is given twice", code="usage", hint="keep one of them")
         pairs[key] = value
     return pairs
+
+
+def settings_with(env_file: Path | None) -> Settings:
+    """The settings of this process, with the variables of a file; None = of ``.env`` in this folder, if there.
+
+    Raises:
+        InputError: the file is not there, or cannot be read.
+    """
+    if env_file is not None and not env_file.is_file():
+        raise InputError("the file is not there", code="bad_setting", where=str(env_file), hint="correct --env-file")
+    return load_settings(dotenv=env_file or Path(".env"))
 
 
 def _at_least(text: str, least: int) -> int:

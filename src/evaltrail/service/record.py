@@ -1,20 +1,12 @@
-"""A finished evaluation as the one JSON object that programs get and the ledger keeps."""
+"""Errors, metrics and counts as programs get them: the parts of every `--json` object."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from evaltrail.core.errors import EvaltrailError
 from evaltrail.core.metric import MetricValue
-from evaltrail.core.result import Counts
-from evaltrail.service.order import Result
-
-
-def recorded(result: Result) -> bytes:
-    """What the ledger keeps of a result."""
-    return msgspec.json.encode(result_object(result))
+from evaltrail.core.result import Counts, ResultBundle
 
 
 def error_object(error: EvaltrailError) -> dict[str, str]:
@@ -36,19 +28,13 @@ def failure_object(error: EvaltrailError) -> dict[str, Any]:
     }
 
 
-def result_object(result: Result) -> dict[str, Any]:
-    """The JSON object of a finished evaluation."""
+def result_parts(bundle: ResultBundle) -> dict[str, dict[str, Any]]:
+    """The metrics and counts of a bundle for programs, each under its task's name."""
     return {
-        "ok": result.exit_code == 0,
-        "exit_code": result.exit_code,
-        "evaluation_id": result.evaluation_id,
-        "state": result.state,
-        "model": result.bundle.model,
-        "out": str(result.out),
-        "receipts": msgspec.to_builtins(result.receipts),
-        "metrics": {name: metric_object(metric) for name, metric in result.metrics.items()},
-        "counts": {task.name: _counts_object(task.counts) for task in result.bundle.tasks},
-        "errors": [error_object(error) for error in result.errors],
+        "metrics": {
+            f"{task.name}/{metric.name}": metric_object(metric) for task in bundle.tasks for metric in task.metrics
+        },
+        "counts": {task.name: _counts_object(task.counts) for task in bundle.tasks},
     }
 
 

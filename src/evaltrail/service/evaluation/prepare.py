@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,15 +12,13 @@ from evaltrail.config.settings import Settings
 from evaltrail.core.errors import InputError
 from evaltrail.core.ids import digest, nearest
 from evaltrail.core.ports import Model
-from evaltrail.core.request import RequestLimits
 from evaltrail.core.result import Origin, ResultBundle, TaskResult
 from evaltrail.core.values import Json
 from evaltrail.core.version import VERSION
 from evaltrail.models.target import open_model
 from evaltrail.providers.native import NativeTask
 from evaltrail.providers.tasks import read_task
-from evaltrail.service.deliver import check_delivery
-from evaltrail.service.order import Order
+from evaltrail.service.evaluation.order import Order, check_limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +79,7 @@ def prepare(order: Order, settings: Settings) -> Prepared:
     Raises:
         InputError: it cannot be carried out.
     """
-    _check_limits(order.request.limits, order.allow_unscored)
+    check_limits(order.request.limits, order.allow_unscored)
     request = order.request
     tasks = tuple(NativeTask(read_task(_task_file(name)), request, settings.datasets_dir) for name in request.tasks)
     names = [task.name for task in tasks]
@@ -96,22 +93,10 @@ def prepare(order: Order, settings: Settings) -> Prepared:
     if order.out is not None:
         check_out(order.out)
     if order.delivery is not None:
+        from evaltrail.service.deliver import check_delivery  # noqa: PLC0415  a job delivers nothing by itself
+
         check_delivery(prepared.unasked(), order.delivery, settings)
     return prepared
-
-
-def _check_limits(limits: RequestLimits, allow_unscored: float) -> None:
-    checks = {
-        "concurrency is not 1 or more": limits.concurrency >= 1,
-        "max_retries is below 0": limits.max_retries >= 0,
-        "timeout_s is no time above 0": limits.timeout_s > 0 and math.isfinite(limits.timeout_s),
-        "rpm is not 1 or more": limits.rpm is None or limits.rpm >= 1,
-        "tpm is not 1 or more": limits.tpm is None or limits.tpm >= 1,
-        "allow_unscored is no share from 0 to 1": 0 <= allow_unscored <= 1,
-    }
-    for complaint, is_good in checks.items():
-        if not is_good:
-            raise InputError(complaint, code="bad_limit")
 
 
 def _task_file(name: str) -> Path:

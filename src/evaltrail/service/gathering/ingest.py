@@ -19,9 +19,9 @@ from evaltrail.destinations.mlflow.tracking_uri import check_tracking_uri, resol
 from evaltrail.readers.catalog import READERS
 from evaltrail.readers.nemo_service.names import EVALUATIONS, evaluation_called
 from evaltrail.service.deliver import complete_options, outbox_folder
-from evaltrail.service.land import NO_METRIC, Outcome, exit_code_of, land_units, plan_units
-from evaltrail.service.survey import Search, Survey, load_readers, survey
-from evaltrail.service.unpacking import Unpacking, named
+from evaltrail.service.gathering.land import NO_METRIC, Outcome, exit_code_of, land_units, plan_units
+from evaltrail.service.gathering.survey import Search, Survey, load_readers, survey
+from evaltrail.service.gathering.unpacking import Unpacking, named
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from evaltrail.bundle.layout import MANIFEST
 from evaltrail.config.redaction import without_secrets
 from evaltrail.config.settings import Settings
 from evaltrail.core.errors import InputError
+from evaltrail.core.metric import MetricValue
 from evaltrail.core.ports import Reader
 from evaltrail.core.result import ResultBundle
 from evaltrail.core.source import Evidence, Source
@@ -19,10 +20,10 @@ from evaltrail.readers.leaves import leaves
 from evaltrail.readers.nemo_launcher.reader import NemoLauncherReader, read_job
 from evaltrail.readers.notes import Notes
 from evaltrail.readers.tables import read_yaml
-from evaltrail.service.export_config import ExportOptions
-from evaltrail.service.history import find_known
-from evaltrail.service.land import read_unit
-from evaltrail.service.survey import Unit
+from evaltrail.service.exporting.export_config import ExportOptions
+from evaltrail.service.gathering.land import read_unit
+from evaltrail.service.gathering.survey import Unit
+from evaltrail.service.history.evaluations import find_known
 from evaltrail.store.executions import Job, find_job_folders
 from evaltrail.store.job_folders import job_place, job_state
 from evaltrail.store.ledger import Entry
@@ -111,10 +112,10 @@ class JobReader:
         return replace(bundle, params={**bundle.params, **_config_params(source.path, self._depth)})
 
 
-def job_results(jobs: Sequence[Job]) -> tuple[dict[str, dict[str, float]], list[InputError]]:
-    """Job id to its metrics, name to value; and why some of those that ended have none."""
+def metrics_of_jobs(jobs: Sequence[Job]) -> tuple[dict[str, dict[str, MetricValue]], list[InputError]]:
+    """Job id to its metrics by name; and why some of those that ended have none."""
     readers: dict[str, Reader] = {LAUNCHER: JobReader(jobs)}
-    results: dict[str, dict[str, float]] = {}
+    found: dict[str, dict[str, MetricValue]] = {}
     errors: list[InputError] = []
     for job in jobs:
         unit, _ = _unit([job], group="")
@@ -124,13 +125,26 @@ def job_results(jobs: Sequence[Job]) -> tuple[dict[str, dict[str, float]], list[
             if error.code != "not_finished":
                 errors.append(error)
             continue
-        results[job.id] = {
-            "/".join((*metric.group, metric.name)) + ending: value
+        found[job.id] = {
+            "/".join((*([] if task.prefix == "" else [task.prefix or task.name]), *metric.group, metric.name)): metric
             for task in bundle.tasks
             for metric in task.metrics
+        }
+    return found, errors
+
+
+def job_results(jobs: Sequence[Job]) -> tuple[dict[str, dict[str, float]], list[InputError]]:
+    """Job id to its metrics, name to value; and why some of those that ended have none."""
+    found, errors = metrics_of_jobs(jobs)
+    results = {
+        job_id: {
+            name + ending: value
+            for name, metric in metrics.items()
             for ending, value in (("", metric.value), ("_stderr", metric.stderr), ("_n", metric.n))
             if value is not None
         }
+        for job_id, metrics in found.items()
+    }
     return results, errors
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from evaltrail.core.delivery import DeliveryOptions, Receipt
-from evaltrail.core.errors import EvaltrailError
+from evaltrail.core.errors import EvaltrailError, InputError
 from evaltrail.core.metric import MetricValue
-from evaltrail.core.request import EvaluationRequest
+from evaltrail.core.request import EvaluationRequest, RequestLimits
 from evaltrail.core.result import ResultBundle, Status
 from evaltrail.core.sample import SampleStream
 
@@ -67,3 +68,22 @@ class Result:
     def samples(self) -> Mapping[str, SampleStream]:
         """Task name to its samples."""
         return {task.name: task.samples for task in self.bundle.tasks if task.samples is not None}
+
+
+def check_limits(limits: RequestLimits, allow_unscored: float) -> None:
+    """Refuse limits that nothing could be asked within.
+
+    Raises:
+        InputError: one of them is out of range.
+    """
+    checks = {
+        "concurrency is not 1 or more": limits.concurrency >= 1,
+        "max_retries is below 0": limits.max_retries >= 0,
+        "timeout_s is no time above 0": limits.timeout_s > 0 and math.isfinite(limits.timeout_s),
+        "rpm is not 1 or more": limits.rpm is None or limits.rpm >= 1,
+        "tpm is not 1 or more": limits.tpm is None or limits.tpm >= 1,
+        "allow_unscored is no share from 0 to 1": 0 <= allow_unscored <= 1,
+    }
+    for complaint, is_good in checks.items():
+        if not is_good:
+            raise InputError(complaint, code="bad_limit")

@@ -18,7 +18,7 @@ from evaltrail.core.ports import Reader
 from evaltrail.core.source import Source
 from evaltrail.readers.catalog import READERS
 from evaltrail.readers.detect import Found, find_results
-from evaltrail.service.unpacking import Unpacking, named
+from evaltrail.service.gathering.unpacking import Unpacking, named
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,9 @@ import msgspec
 from evaltrail.bundle.layout import LOG, MANIFEST
 from evaltrail.bundle.read import read_bundle
 from evaltrail.config.settings import Settings
-from evaltrail.core.delivery import Skipped
 from evaltrail.core.errors import InputError
 from evaltrail.core.ids import nearest
-from evaltrail.service.invocations import describe_invocations, find_invocation, known_executions
+from evaltrail.service.history.invocations import find_invocation, known_executions
 from evaltrail.store.executions import Job
 from evaltrail.store.ledger import Entry, Ledger
 from evaltrail.store.work import count_done, is_running, read_state
@@ -66,25 +64,6 @@ def describe(entry: Entry) -> dict[str, Any]:
         "errors": errors,
         "source": "evaltrail",
     }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Latest:
-    """What ran and runs, newest first."""
-
-    items: tuple[dict[str, Any], ...]
-    """As ``describe`` tells them; those of the launcher with their ``jobs``."""
-    notes: tuple[Skipped, ...]
-    """Lines of the execution database that hold no job."""
-
-
-def describe_latest(settings: Settings, *, limit: int) -> Latest:
-    """The latest evaluations of ours and invocations of the launcher, newest first."""
-    executions = known_executions(settings.environ)
-    ours = [describe(entry) for entry in Ledger(settings.home).latest(limit)]
-    theirs = describe_invocations(executions.jobs, limit=limit)
-    newest = sorted([*ours, *theirs], key=lambda item: str(item["started_at"]), reverse=True)[:limit]
-    return Latest(items=tuple(newest), notes=executions.skipped)
 
 
 def find_known(settings: Settings, wanted: str, jobs: Sequence[Job] | None = None) -> Entry | tuple[Job, ...]:

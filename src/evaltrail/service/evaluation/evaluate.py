@@ -2,50 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-
 import msgspec
 
-from evaltrail.bundle.answers import StoredAnswers, journals_below
-from evaltrail.bundle.journal import Journal
 from evaltrail.bundle.layout import MANIFEST
 from evaltrail.bundle.read import read_bundle
-from evaltrail.bundle.write import copy_bundle, write_bundle
+from evaltrail.bundle.write import copy_bundle
 from evaltrail.config.logs import RunLog
-from evaltrail.config.secrets import public_url
 from evaltrail.config.settings import Settings
-from evaltrail.core.answer import Answer
-from evaltrail.core.errors import EvaltrailError, InputError, InterruptError
-from evaltrail.core.progress import ProgressSink
+from evaltrail.core.errors import EvaltrailError, InterruptError
 from evaltrail.core.result import ResultBundle
-from evaltrail.core.version import VERSION
-from evaltrail.providers.runner import run_task
 from evaltrail.service.deliver import Landed, deliver_folder, is_settled
-from evaltrail.service.order import Order, Result
-from evaltrail.service.prepare import Prepared, prepare
-from evaltrail.service.record import failure_object, recorded
-from evaltrail.service.report import count_line
-from evaltrail.service.summary import Asked, build_bundle
+from evaltrail.service.evaluation.asking import UNWATCHED, Asking, Watch
+from evaltrail.service.evaluation.order import Order, Result
+from evaltrail.service.evaluation.prepare import Prepared, prepare
+from evaltrail.service.evaluation.report import count_line
+from evaltrail.service.evaluation.result_record import recorded
+from evaltrail.service.record import failure_object
 from evaltrail.store.ledger import Entry, Ledger
 from evaltrail.store.work import Work, claim_work
 
-Notice = Callable[[str], None]
-"""Told, in one sentence, what a person watching wants to know."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watch:
-    """Who is told what while an evaluation runs."""
-
-    progress: ProgressSink = lambda _: None
-    notice: Notice = lambda _: None
-
-
-def evaluate(order: Order, settings: Settings, watch: Watch = Watch()) -> Result:
+def evaluate(order: Order, settings: Settings, watch: Watch = UNWATCHED) -> Result:
     """The result of an order: checked, asked, scored, on disk, delivered; see ``carry_out``.
 
     Raises:
@@ -116,16 +93,9 @@ class _Run:
 
     def finish(self) -> Result:
         """Do what is still missing."""
-        request, tasks = self._order.request, self._prepared.tasks
         if self._work.is_resumed:
             self._watch.notice(f"going on with evaluation {self._work.state.evaluation_id}, which was cut short")
-        if not (self._folder / MANIFEST).is_file():
-            self.log.write(f"asking {request.target.id} at {public_url(request.target.url) or 'no endpoint'}")
-            asked = self._ask()
-            write_bundle(
-                self._folder,
-                lambda made: build_bundle(made, self._work, request, tasks, asked=asked, version=VERSION),
-            )
+        Asking(self._prepared, self._settings, self._watch, self._work, self.log).into(self._folder)
         if self._order.out is not None:
             copy_bundle(self._folder, self._order.out)
         bundle = read_bundle(self._folder)
@@ -134,55 +104,8 @@ class _Run:
             bundle=bundle,
             out=self._order.out or self._folder,
             receipts=landed.receipts,
-            errors=(*_shortcomings(bundle, self._order.allow_unscored), *landed.errors),
+            errors=(*shortcomings(bundle, self._order.allow_unscored), *landed.errors),
         )
-
-    def _ask(self) -> dict[str, Asked]:
-        """What is known of each task, all of whose samples are in its journal now."""
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return self._ask_in_loop()
-        # The caller (a notebook) has a loop of its own in this thread.
-        with ThreadPoolExecutor(1) as aside:
-            return aside.submit(self._ask_in_loop).result()
-
-    def _ask_in_loop(self) -> dict[str, Asked]:
-        import uvloop  # noqa: PLC0415  only where something is asked
-
-        try:
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                return runner.run(self._ask_all())
-        except InputError as error:  # the data was good in the first pass, so this is no mistake in the order
-            raise EvaltrailError(error.message, code=error.code, where=error.where, hint=error.hint) from error
-
-    async def _ask_all(self) -> dict[str, Asked]:
-        stored = self._stored()
-        asked: dict[str, Asked] = {}
-        for number, task in enumerate(self._prepared.tasks):
-            with Journal(self._work.journal(number), task.repeats) as journal:
-                is_whole = not journal.done
-                started = time.monotonic()
-                async with self._prepared.open_model(task, self._settings) as model:
-                    await run_task(
-                        task,
-                        model,
-                        journal,
-                        concurrency=self._order.request.limits.concurrency,
-                        stored=stored,
-                        on_progress=self._watch.progress,
-                    )
-                seconds = time.monotonic() - started if is_whole else None
-                asked[task.name] = Asked(samples=journal.samples(), seconds=seconds)
-                self.log.write(f"{task.name}: {len(journal.done)} samples are answered")
-        return asked
-
-    def _stored(self) -> Callable[[str], Answer | None]:
-        if not self._order.request.reuse_answers:
-            return lambda _: None
-        store = StoredAnswers(journals_below(self._settings.home))
-        self._watch.notice(f"{len(store):,} stored answers may be used")
-        return store.find
 
     def _deliver(self) -> Landed:
         if self._order.delivery is None:
@@ -207,7 +130,8 @@ def _is_finished(work: Work, order: Order, settings: Settings) -> bool:
     return order.delivery is None or is_settled(folder, order.delivery, settings)
 
 
-def _shortcomings(bundle: ResultBundle, allowed: float) -> list[EvaltrailError]:
+def shortcomings(bundle: ResultBundle, allowed: float) -> list[EvaltrailError]:
+    """An error for each task with more unscored samples than the allowed share, in [0, 1]."""
     found = []
     for task in bundle.tasks:
         counts = task.counts

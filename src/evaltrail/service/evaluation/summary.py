@@ -23,7 +23,7 @@ from evaltrail.core.sample import Sample
 from evaltrail.core.values import Scalar
 from evaltrail.providers.native import NativeTask
 from evaltrail.scoring.aggregate import Aggregator
-from evaltrail.service.report import write_report
+from evaltrail.service.evaluation.report import write_report
 from evaltrail.store.work import Work
 
 

@@ -18,8 +18,9 @@ from evaltrail.core.progress import ProgressSink
 from evaltrail.core.request import EvaluationRequest, ModelTarget, RequestLimits
 from evaltrail.core.values import Json, Scalar
 from evaltrail.destinations.mlflow.active import join_session
-from evaltrail.service.evaluate import Watch, evaluate
-from evaltrail.service.order import Order, Result
+from evaltrail.service.evaluation.asking import Watch
+from evaltrail.service.evaluation.evaluate import evaluate
+from evaltrail.service.evaluation.order import Order, Result
 
 
 class RunOptions(TypedDict, total=False):

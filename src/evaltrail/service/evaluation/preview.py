@@ -12,8 +12,8 @@ from evaltrail.config.settings import Settings
 from evaltrail.core.errors import InputError
 from evaltrail.providers.native import Item, NativeTask
 from evaltrail.service.deliver import complete_options, open_destination
-from evaltrail.service.order import Order
-from evaltrail.service.prepare import prepare
+from evaltrail.service.evaluation.order import Order
+from evaltrail.service.evaluation.prepare import prepare
 
 _CHARACTERS_A_TOKEN = 4
 """A rule of thumb for English text; said beside the figure."""

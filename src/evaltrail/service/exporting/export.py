@@ -1,28 +1,29 @@
-"""Export: finished invocations, the launcher's or ours, resolved by id and delivered to MLflow as seed 002 says."""
+"""Export: finished invocations, the launcher's or ours, resolved by id and delivered to MLflow or files."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
+
+import msgspec
 
 from evaltrail.config.settings import Settings, load_settings
 from evaltrail.core.delivery import Receipt, Skipped
 from evaltrail.core.errors import EvaltrailError, InputError
-from evaltrail.core.ids import nearest
 from evaltrail.core.ports import Reader
 from evaltrail.core.progress import ProgressSink
 from evaltrail.core.values import Json
-from evaltrail.destinations.mlflow.points import is_wanted, metric_names
+from evaltrail.destinations.files.options import FileOptions
+from evaltrail.destinations.mlflow.points import metric_names
 from evaltrail.destinations.mlflow.tracking_uri import public_uri
-from evaltrail.service.export_config import ExportOptions, read_options
-from evaltrail.service.export_jobs import LAUNCHER, JobReader, place_of, resolve_ids
-from evaltrail.service.land import Outcome, exit_code_of, land_units, plan_units, read_unit
-from evaltrail.service.survey import Unit, load_readers
+from evaltrail.service.exporting.export_config import ExportOptions, export_uri, read_options, table_of
+from evaltrail.service.exporting.export_files import ExportedFiles, check_names, export_files, told_files
+from evaltrail.service.exporting.export_jobs import LAUNCHER, JobReader, place_of, resolve_ids
+from evaltrail.service.gathering.land import Outcome, exit_code_of, land_units, plan_units, read_unit
+from evaltrail.service.gathering.survey import Unit, load_readers
 from evaltrail.store.executions import Job, database_file, read_executions
-
-DESTINATIONS = ("mlflow",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,11 @@ class Exported:
     """Lines of the execution database that hold no job."""
 
     @property
+    def receipts(self) -> tuple[Receipt, ...]:
+        """Of every run."""
+        return tuple(receipt for outcome in self.outcomes for receipt in outcome.receipts)
+
+    @property
     def errors(self) -> tuple[EvaltrailError, ...]:
         """Everything that did not go as it should; an MLflow that is away stands once."""
         return tuple(dict.fromkeys(error for outcome in self.outcomes for error in outcome.errors))
@@ -48,35 +54,73 @@ class Exported:
         return exit_code_of(self.outcomes, self.errors)
 
 
+@overload
 def export_invocations(
     ids: Sequence[str],
     options: ExportOptions,
     settings: Settings,
     *,
-    dest: str = "mlflow",
+    dest: str = ...,
+    dry_run: bool = ...,
+    progress: ProgressSink = ...,
+) -> Exported: ...
+
+
+@overload
+def export_invocations(
+    ids: Sequence[str],
+    options: FileOptions,
+    settings: Settings,
+    *,
+    dest: str = ...,
+    dry_run: bool = ...,
+    progress: ProgressSink = ...,
+) -> ExportedFiles: ...
+
+
+@overload
+def export_invocations(
+    ids: Sequence[str],
+    options: ExportOptions | FileOptions,
+    settings: Settings,
+    *,
+    dest: str = ...,
+    dry_run: bool = ...,
+    progress: ProgressSink = ...,
+) -> Exported | ExportedFiles: ...
+
+
+def export_invocations(
+    ids: Sequence[str],
+    options: ExportOptions | FileOptions,
+    settings: Settings,
+    *,
+    dest: str = "",
     dry_run: bool = False,
     progress: ProgressSink = lambda _: None,
-) -> Exported:
+) -> Exported | ExportedFiles:
     """What became of every invocation and job that the ids name, each job delivered once.
 
     Args:
         ids: beginnings of invocation ids, job ids ``<invocation>.<n>``, or ids of our own evaluations.
-        options: the exporter's table.
+        options: of MLflow or of files, as ``read_options`` gives them.
         settings: fill what the options leave open.
-        dest: ``mlflow``.
+        dest: ``mlflow`` or ``local``; empty = the one that the options are of.
         dry_run: only say what would land.
         progress: told after each delivery.
 
     Raises:
         InputError: an id is unknown or ambiguous, no tracking URI is named, no metric is named like those asked for,
-            or an option cannot be used; nothing was sent.
-        StorageError: the outbox cannot be written.
+            a folder or an option cannot be used; nothing was sent or written.
+        StorageError: the outbox or a file cannot be written.
         InterruptError: interrupted; the same command goes on.
     """
-    if dest not in DESTINATIONS:
-        hint = nearest(dest, DESTINATIONS) or f"known: {', '.join(DESTINATIONS)}"
-        raise InputError(f"unknown destination {dest!r}", code="unknown_destination", hint=hint)
-    delivery = replace(options.delivery(), tracking_uri=_tracking_uri(options, settings))
+    own = "local" if isinstance(options, FileOptions) else "mlflow"
+    if dest and table_of(dest).dest != own:
+        raise InputError(f"the options are of {own!r}, not of {dest!r}", code="usage", hint="read them for it")
+    if isinstance(options, FileOptions):
+        return export_files(ids, options, settings, dry_run=dry_run, progress=progress)
+    delivery = replace(options.delivery(), tracking_uri=export_uri(options, settings))
     executions = read_executions(database_file(settings.environ))
     found = resolve_ids(ids, executions.jobs, options, settings)
     units = tuple(unit for unit, _ in found)
@@ -102,27 +146,46 @@ def export_results(
 
     Args:
         invocation_ids: beginnings of invocation ids, job ids ``<invocation>.<n>``, or ids of our own evaluations.
-        dest: ``mlflow``.
-        config: option to value, as seed 002's table has them.
+        dest: ``mlflow`` or ``local``.
+        config: option to value, as the destination's table has them.
 
     Returns:
         For one id ``{success, invocation_id, jobs: {id: {success, message, metadata}}, metadata}``, for several
         ``{success, invocations: {id: {...}}, metadata: {total_invocations, successful_invocations}}``. Metadata names
-        run_id, experiment_id, tracking_uri, run_url, metrics_logged, params_logged, artifacts_logged, status, skipped.
+        run_id, experiment_id, tracking_uri, run_url, metrics_logged, params_logged, artifacts_logged, status, skipped;
+        that of files output_dir, files, metrics, status, skipped.
         What could not even begin is ``{success: False, error, code, hint}``; nothing is raised for it.
 
     Source: seed 002, launcher 0.1.31.
     """
     ids = [invocation_ids] if isinstance(invocation_ids, str) else list(invocation_ids)
     try:
-        done = export_invocations(ids, read_options(config or {}), load_settings(), dest=dest)
+        done = export_invocations(ids, read_options(config or {}, dest=dest), load_settings(), dest=dest)
     except EvaltrailError as error:
         return {"success": False, "error": str(error), "code": error.code, "hint": error.hint, "metadata": {}}
     return told(done, is_single=len(ids) == 1)
 
 
-def told(done: Exported, *, is_single: bool) -> dict[str, Any]:
+def told(done: Exported | ExportedFiles, *, is_single: bool) -> dict[str, Any]:
     """An export in the launcher's words; see ``export_results``."""
+    invocations = _told_runs(done) if isinstance(done, Exported) else told_files(done)
+    if is_single and len(invocations) == 1:
+        return next(iter(invocations.values()))
+    good = sum(entry["success"] for entry in invocations.values())
+    return {
+        "success": good == len(invocations),
+        "invocations": invocations,
+        "metadata": {"total_invocations": len(invocations), "successful_invocations": good},
+    }
+
+
+def told_receipts(done: Exported | ExportedFiles) -> list[dict[str, Any]]:
+    """The receipts of an export, for programs."""
+    receipts: list[dict[str, Any]] = msgspec.to_builtins(done.receipts)
+    return receipts
+
+
+def _told_runs(done: Exported) -> dict[str, dict[str, Any]]:
     invocations: dict[str, dict[str, Any]] = {}
     for (unit, jobs), outcome in zip(done.units, done.outcomes, strict=True):
         name = jobs[0].invocation_id if jobs else outcome.bundle_id or unit.label
@@ -133,14 +196,7 @@ def told(done: Exported, *, is_single: bool) -> dict[str, Any]:
         if outcome.errors:
             entry["success"] = False
             entry["error"] = "; ".join(str(error) for error in outcome.errors)
-    if is_single and len(invocations) == 1:
-        return next(iter(invocations.values()))
-    good = sum(entry["success"] for entry in invocations.values())
-    return {
-        "success": good == len(invocations),
-        "invocations": invocations,
-        "metadata": {"total_invocations": len(invocations), "successful_invocations": good},
-    }
+    return invocations
 
 
 def _jobs_told(jobs: Sequence[Job], outcome: Outcome, done: Exported) -> dict[str, dict[str, Any]]:
@@ -164,23 +220,6 @@ def _is_about(error: EvaltrailError, job: Job) -> bool:
     return bool(error.where) and Path(error.where).is_relative_to(place_of(job))
 
 
-def _tracking_uri(options: ExportOptions, settings: Settings) -> str:
-    """The URI that is given, or that the variable of this name holds, else that of the settings.
-
-    Raises:
-        InputError: there is none.
-    """
-    given = options.tracking_uri
-    uri = (given if "://" in given else settings.environ.get(given, given)) or settings.tracking_uri
-    if not uri:
-        raise InputError(
-            "no MLflow is named",
-            code="missing_uri",
-            hint="set MLFLOW_TRACKING_URI, or add -o export.mlflow.tracking_uri=http://HOST:PORT",
-        )
-    return uri
-
-
 def _check_metrics(units: Sequence[Unit], readers: Mapping[str, Reader], options: ExportOptions) -> None:
     """Find out before anything is sent that no metric at all is named like those asked for."""
     if not options.log_metrics:
@@ -192,12 +231,7 @@ def _check_metrics(units: Sequence[Unit], readers: Mapping[str, Reader], options
         except InputError:
             continue  # told when it is delivered
         names |= dict.fromkeys(metric_names(bundle.tasks))
-    if names and not any(is_wanted(name, options.log_metrics) for name in names):
-        raise InputError(
-            f"no metric is named like {', '.join(options.log_metrics)}",
-            code="no_metric",
-            hint=f"there are {', '.join(list(names)[:40])}",
-        )
+    check_names(names, options.log_metrics)
 
 
 def _receipt(outcome: Outcome, place: int | None = None) -> Receipt | None:

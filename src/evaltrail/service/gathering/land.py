@@ -30,12 +30,12 @@ from evaltrail.destinations.mlflow.run_plan import RunPlan
 from evaltrail.destinations.mlflow.tracking_uri import is_http, resolve_tracking_uri
 from evaltrail.readers.detect import Found
 from evaltrail.readers.tables import unreadable
-from evaltrail.service.decoding import prepare_decoding
 from evaltrail.service.deliver import complete_options, incomplete, open_destination
-from evaltrail.service.merge import labels_of, merge
-from evaltrail.service.reading import guarded, stumbled
-from evaltrail.service.survey import Unit
-from evaltrail.service.unpacking import named
+from evaltrail.service.gathering.decoding import prepare_decoding
+from evaltrail.service.gathering.merge import labels_of, merge
+from evaltrail.service.gathering.reading import guarded, stumbled
+from evaltrail.service.gathering.survey import Unit
+from evaltrail.service.gathering.unpacking import named
 
 _THREADS = 4
 """More make no server of four workers on this machine faster (Nov 2026)."""

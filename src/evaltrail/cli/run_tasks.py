@@ -1,0 +1,159 @@
+"""`evaltrail run TASK...`: task files against an endpoint, several models beside each other."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from evaltrail.cli import values
+from evaltrail.cli.show import (
+    ProgressLine,
+    print_error,
+    print_json,
+    print_notice,
+    print_text,
+    results_table,
+)
+from evaltrail.config.settings import Settings, load_settings
+from evaltrail.core.delivery import DeliveryOptions
+from evaltrail.core.errors import EndpointError, EvaltrailError, InputError
+from evaltrail.core.ids import slug
+from evaltrail.core.request import EvaluationRequest, ModelTarget, RequestLimits
+from evaltrail.service.evaluation.asking import Watch
+from evaltrail.service.evaluation.evaluate import carry_out
+from evaltrail.service.evaluation.order import Order, Result
+from evaltrail.service.evaluation.prepare import prepare
+from evaltrail.service.evaluation.preview import preview
+from evaltrail.service.evaluation.result_record import result_object
+from evaltrail.service.record import failure_object
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Evaluate each model in turn."""
+    for name in ("task", "model"):
+        if not getattr(arguments, name):
+            flag = "TASK" if name == "task" else "--model ID"
+            raise InputError(f"{flag} is missing", code="usage", hint="or name a run configuration: --config FILE")
+    settings = load_settings()
+    orders = [_order(arguments, model, settings.openai_base_url) for model in arguments.model]
+    _check_several(orders, settings)
+    if arguments.show is not None or arguments.dry_run:
+        return _preview(arguments, orders, settings)
+    prepared = [prepare(order, settings) for order in orders]
+    results: list[Result] = []
+    objects: list[dict[str, Any]] = []
+    errors: list[EvaltrailError] = []
+    for one in prepared:
+        try:
+            with ProgressLine() as progress:
+                result = carry_out(one, settings, Watch(progress=progress, notice=print_notice))
+        except EvaltrailError as stopped:
+            errors.append(stopped)
+            objects.append(failure_object(stopped))
+            if not isinstance(stopped, EndpointError):
+                break
+        else:
+            results.append(result)
+            errors += result.errors
+            objects.append(result_object(result))
+    if arguments.json:
+        print_json(objects[0] if len(orders) == 1 else {"evaluations": objects})
+    else:
+        show_results(results)
+    for error in errors:
+        print_error(error)
+    return max((error.exit_code for error in errors), default=0)
+
+
+def show_results(results: Sequence[Result]) -> None:
+    """The table, and where everything lies, for people."""
+    if results:
+        print_text(results_table(results))
+    for result in results:
+        print_text(f"\n{result.bundle.model}: evaluation {result.evaluation_id}, {result.state}, in {result.out}")
+        for receipt in result.receipts:
+            place = receipt.run_url or f"run {receipt.run_id}"
+            print_text(
+                f"  MLflow: {place} ({receipt.experiment_name}), {receipt.metrics_logged} metrics, "
+                f"{receipt.params_logged} params, {receipt.artifacts_logged} artifacts"
+            )
+            for skipped in receipt.skipped:
+                print_text(f"  not landed: {skipped.what}: {skipped.why}")
+
+
+def _check_several(orders: Sequence[Order], settings: Settings) -> None:
+    """Refuse what would let several evaluations overwrite each other."""
+    folders = [order.out for order in orders if order.out is not None]
+    if len(set(folders)) < len(folders):
+        raise InputError("two models would share a folder below --out", code="usage", hint="give them two commands")
+    if len(orders) > 1 and settings.run_id and orders[0].delivery is not None:
+        raise InputError(
+            "several models cannot land in the one run that MLFLOW_RUN_ID names",
+            code="usage",
+            hint="unset MLFLOW_RUN_ID",
+        )
+
+
+def _preview(arguments: argparse.Namespace, orders: Sequence[Order], settings: Settings) -> int:
+    prompts, with_plan = arguments.show or 0, arguments.dry_run
+    shown = [preview(order, settings, prompts=prompts, with_plan=with_plan) for order in orders]
+    if arguments.json:
+        print_json({"ok": True, "exit_code": 0, "previews": [item.data for item in shown]})
+    else:
+        print_text("\n\n".join(item.text for item in shown))
+    return 0
+
+
+def _order(arguments: argparse.Namespace, model: str, default_url: str) -> Order:
+    several = len(arguments.model) > 1
+    out = arguments.out / slug(model) if arguments.out and several else arguments.out
+    return Order(
+        request=_request(arguments, model, default_url),
+        delivery=None if arguments.no_deliver else _delivery(arguments),
+        out=out,
+        fresh=arguments.fresh,
+        allow_unscored=arguments.allow_unscored,
+    )
+
+
+def _request(arguments: argparse.Namespace, model: str, default_url: str) -> EvaluationRequest:
+    headers = {name: str(value) for name, value in values.read_pairs(arguments.header, "--header").items()}
+    target = ModelTarget(id=model, url=arguments.url, api_key_env=arguments.api_key_env, headers=headers)
+    if target.is_baseline:
+        target = replace(target, url="")
+    elif not target.url:
+        if not default_url:
+            raise InputError(
+                "no endpoint is given", code="missing_url", hint="add --url http://host/v1, or set OPENAI_BASE_URL"
+            )
+        target = replace(target, url=default_url)
+    return EvaluationRequest(
+        tasks=tuple(arguments.task),
+        target=target,
+        limits=RequestLimits(
+            concurrency=arguments.concurrency,
+            rpm=arguments.rpm,
+            tpm=arguments.tpm,
+            timeout_s=arguments.timeout,
+            max_retries=arguments.max_retries,
+        ),
+        limit=arguments.limit,
+        sample_ids=tuple(part.strip() for part in arguments.samples.split(",") if part.strip()),
+        seed=arguments.seed,
+        repeats=arguments.repeats,
+        params=values.read_pairs(arguments.param, "--param"),
+        reuse_answers=arguments.reuse_answers,
+    )
+
+
+def _delivery(arguments: argparse.Namespace) -> DeliveryOptions:
+    tags = {name: str(value) for name, value in values.read_pairs(arguments.tag, "--tag").items()}
+    return DeliveryOptions(
+        tracking_uri=arguments.tracking_uri,
+        experiment=arguments.experiment,
+        run_name=arguments.run_name,
+        tags=tags,
+        layout=arguments.layout,
+    )

@@ -1,0 +1,101 @@
+"""The launcher's settings of a native job as an order of ours."""
+
+from __future__ import annotations
+
+import pytest
+
+from evaltrail.config.settings import load_settings
+from evaltrail.core.errors import InputError
+from evaltrail.core.job import JobSpec
+from evaltrail.service.launching.native_order import check_native, native_order
+from native_tasks import records, write_data, write_task
+
+
+def spec_of(params=None, **changes):
+    usual = {
+        "invocation_id": "0123456789abcdef",
+        "number": 0,
+        "task": "task.yaml",
+        "provider": "native",
+        "place": "task.yaml",
+        "model": "m",
+        "url": "http://127.0.0.1:9/v1",
+        "evaluator": {"config": {"params": params or {}}},
+    }
+    return JobSpec(**{**usual, **changes})
+
+
+def test_the_launchers_words_become_ours():
+    """Limit, parallelism, time-out, retries, and what goes into every request."""
+    params = {
+        "limit_samples": 0.5,
+        "parallelism": 7,
+        "request_timeout": 12,
+        "max_retries": 2,
+        "temperature": 0.0,
+        "top_p": 0.9,
+        "max_new_tokens": 64,
+    }
+    order = native_order(spec_of(params))
+    request = order.request
+    assert request.limit == 0.5
+    assert (request.limits.concurrency, request.limits.timeout_s, request.limits.max_retries) == (7, 12, 2)
+    assert request.generation == {"temperature": 0.0, "top_p": 0.9, "max_tokens": 64}
+    assert order.delivery is None
+
+
+def test_what_is_extra_is_acted_on_or_logged():
+    """Known words below `extra` act, others become params."""
+    extra = {"seed": 3, "repeats": 2, "rpm": 60, "samples": ["a", "b"], "generation": {"stop": ["x"]}, "note": "n"}
+    request = native_order(spec_of({"extra": extra})).request
+    assert (request.seed, request.repeats, request.limits.rpm, request.sample_ids) == (3, 2, 60, ("a", "b"))
+    assert request.generation == {"stop": ["x"]}
+    assert request.params == {"extra.note": "n"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "url", "asked"),
+    [
+        ("chat", "http://h/v1", "http://h/v1"),
+        ("", "http://h/v1", "http://h/v1"),
+        ("completions", "http://h/v1", "http://h/v1/completions"),
+        ("completions", "http://h/v1/completions", "http://h/v1/completions"),
+        ("completions_logprob", "http://h/v1/", "http://h/v1/completions"),
+        ("chat", "http://h/v1/chat/completions", "http://h/v1/chat/completions"),
+    ],
+)
+def test_the_kind_of_endpoint_decides_the_path(kind, url, asked):
+    """A base URL gets the path that its kind asks for; a full one stays as it is."""
+    assert native_order(spec_of(url=url, endpoint_type=kind)).request.target.url == asked
+
+
+def test_embeddings_cannot_answer():
+    """A task file asks for texts."""
+    with pytest.raises(InputError, match="embedding"):
+        native_order(spec_of(endpoint_type="embedding"))
+
+
+def test_a_baseline_needs_no_endpoint():
+    """Whatever URL stands in the configuration."""
+    assert native_order(spec_of(model="baseline:random")).request.target.url == ""
+
+
+@pytest.mark.parametrize("params", [{"extra": {"seed": "three"}}, {"extra": {"repeats": True}}, {"extra": [1]}])
+def test_wrong_types_are_told(params):
+    """Where, and what is wanted."""
+    with pytest.raises(InputError, match="extra"):
+        native_order(spec_of(params))
+
+
+def test_a_check_reads_task_and_data(tmp_path):
+    """A duplicate id is found before anything is asked."""
+    write_data(tmp_path / "data.jsonl", records(3))
+    spec = spec_of(place=str(write_task(tmp_path)))
+    settings = load_settings({"EVALTRAIL_HOME": str(tmp_path), "HOME": str(tmp_path)}, None)
+    check_native(spec, settings)
+    write_data(tmp_path / "data.jsonl", [{"id": "a", "question": "q", "answer": "b"}] * 2)
+    write_task(tmp_path, id="{{ id }}")
+    with pytest.raises(InputError, match="already"):
+        check_native(spec, settings)
+    with pytest.raises(InputError, match="concurrency"):
+        check_native(spec_of({"parallelism": 0}, place=spec.place), settings)
