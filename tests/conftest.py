@@ -1,8 +1,13 @@
-"""Fixtures that every kind of test may ask for."""
+"""Fixtures that every kind of test may ask for, and how hypothesis works here."""
 
 import pytest
+from hypothesis import settings
 
 from mlflow_server import shared_url
+
+# A timing never decides a test; 60 examples a law each time add up over the runs.
+settings.register_profile("bounded", deadline=None, max_examples=60)
+settings.load_profile("bounded")
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from evaltrail.config.settings import Settings
 from evaltrail.core.delivery import DeliveryOptions
-from evaltrail.service.ingest import Ingested, IngestOrder, ingest_results
-from evaltrail.service.survey import Search
+from evaltrail.service.gathering.ingest import Ingested, IngestOrder, ingest_results
+from evaltrail.service.gathering.survey import Search
 
 BEIR = {"NDCG@10": 0.5, "MAP@10": 0.41, "Recall@100": 0.9}
 SCORES = [

@@ -9,8 +9,8 @@ from evaltrail.bundle.columns import SamplesWriter
 from evaltrail.bundle.write import write_bundle
 from evaltrail.config.settings import load_settings
 from evaltrail.core.result import ResultBundle
-from evaltrail.service.export import Exported, export_invocations
-from evaltrail.service.export_config import read_options
+from evaltrail.service.exporting.export import Exported, export_invocations
+from evaltrail.service.exporting.export_config import read_options
 from evaltrail.store.ledger import Entry, Ledger
 from launcher_jobs import LauncherJobs
 from mlflow_bundles import STARTED, some_bundle

@@ -131,7 +131,7 @@ def test_a_mistake_is_named_before_anything_is_asked(tmp_path, endpoint, name):
         words += ("--model", "m")
     if "--url" not in mistake.words:
         words += ("--url", endpoint.url)
-    done = evaltrail(*words, "--json", environ=mistake.environ)
+    done = evaltrail.here(*words, "--json", environ=mistake.environ)
     assert done.code == 2, done.err
     result = done.object
     assert (result["ok"], result["exit_code"]) == (False, 2)
@@ -163,7 +163,7 @@ def test_a_mistake_is_named_before_anything_is_asked(tmp_path, endpoint, name):
 )
 def test_every_command_names_its_mistake(tmp_path, words, says):
     """Each command: exit 2, one error line with a next step, one object with the error."""
-    done = Installed(tmp_path)(*words, "--json")
+    done = Installed(tmp_path).here(*words, "--json")
     assert (done.code, len(done.object["errors"])) == (2, 1)
     assert says in one_error(done)
 
@@ -173,13 +173,14 @@ def test_internal_names_do_not_show(tmp_path):
     evaltrail = Installed(tmp_path)
     write_sums(evaltrail.cwd, 10)
     told = [
-        evaltrail("run", "sums.yaml", "--model", "m", "--url", "http://127.0.0.1:1", flag, "x")
+        evaltrail.here("run", "sums.yaml", "--model", "m", "--url", "http://127.0.0.1:1", flag, "x")
         for flag in ("--limit", "--timeout", "--concurrency", "--max-retries", "--allow-unscored")
     ]
     assert [done.code for done in told] == [2] * len(told)
     assert [done.err for done in told if " _" in done.err] == []
 
 
+@pytest.mark.slow
 def test_mlflow_ids_that_do_not_exist_are_named(evaltrail, endpoint):
     """An unknown MLFLOW_RUN_ID or _EXPERIMENT_ID: exit 1 with the variable's value, the results stay safe."""
     write_sums(evaltrail.cwd, 10)

@@ -93,6 +93,7 @@ def test_what_the_demo_tells_to_type_works(demo):
     assert "expected:" in shown.out
 
 
+@pytest.mark.slow
 def test_ui_serves_mlflows_pages_until_interrupted(demo):
     """`ui` prints its address, GET / answers 200 over the demo's store, and Ctrl-C ends it and all it started."""
     port = free_port()
@@ -124,6 +125,7 @@ def test_ui_of_a_server_says_where_it_is(evaltrail, mlflow_url):
     assert evaltrail("ui", "--json").object["url"] == mlflow_url
 
 
+@pytest.mark.slow
 def test_ui_on_a_port_that_is_taken_says_so(demo, mlflow_url):
     """Somebody else's pages are not ours: exit 2 with another port as the next step."""
     done = demo.evaltrail("ui", "--port", mlflow_url.rpartition(":")[2], timeout=60)

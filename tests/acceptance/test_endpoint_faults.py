@@ -121,6 +121,7 @@ def test_one_model_that_is_refused_does_not_stop_the_next(evaltrail, endpoint):
     assert scored["counts"]["sums"]["scored"] == 10
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_comes_back_is_waited_for(evaltrail, endpoint):
     """Killed in mid-run and started again soon: the same command finishes by itself with the right score."""
     endpoint.configure(latency_ms=20)

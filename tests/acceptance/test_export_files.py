@@ -46,6 +46,7 @@ def test_another_machine_finds_out_which_files_a_run_has(export, tmp_path):
     assert files(export) == REQUIRED
 
 
+@pytest.mark.slow
 def test_an_attempt_with_other_files_goes_on_where_one_was_cut_short(export):
     """What was sent is known by its path, so that no file is taken for another."""
     export.jobs.add()
@@ -65,6 +66,7 @@ def test_an_attempt_with_other_files_goes_on_where_one_was_cut_short(export):
     assert files(export) >= REQUIRED
 
 
+@pytest.mark.slow
 def test_what_could_not_be_added_waits_for_sync(export):
     """Exit 3 promises that sync sends the rest, also where the run itself was whole already."""
     export.jobs.add()

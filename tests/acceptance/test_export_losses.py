@@ -10,7 +10,7 @@ from exporting import Exporting, only_receipt
 from installed import ended, one_error
 
 from evaltrail.core.errors import InputError
-from evaltrail.service.export_config import overridden, read_options
+from evaltrail.service.exporting.export_config import overridden, read_options
 from launcher_jobs import INVOCATION, REQUIRED, many_results, results_of, score
 from mlflow_proxy import unreliable
 from mlflow_server import ask, content_of, free_port

@@ -36,6 +36,7 @@ def whole(tracking, experiment):
     return run
 
 
+@pytest.mark.slow
 def test_results_wait_while_mlflow_is_down_and_land_once(evaltrail, endpoint, tracking, experiment):
     """Exit 3 within seconds, everything safe; `sync` lands exactly one run, a second `sync` sends nothing."""
     port = free_port()

@@ -36,6 +36,7 @@ def test_the_tour_of_the_readme_works_as_written(evaltrail, endpoint, tracking):
         )
         assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
     assert [run.info.status for run in tracking.runs("capitals")] == ["FINISHED", "FINISHED"]
+    assert [run.info.status for run in tracking.runs("launches")][-1:] == ["FINISHED"]
 
 
 def test_the_python_lines_of_the_readme_work(evaltrail, endpoint):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime
 
 import pyarrow.parquet
@@ -17,7 +18,8 @@ from mock_endpoint import MockEndpoint
 KEY = "quarrelsome-otter-7731"
 HEADER = "velvet-anchor-4409"
 QUERY = "sesame-bread-0812"
-EXPERIMENT = "acceptance: one run"
+EXPERIMENT = f"acceptance: one run {os.getpid()}"
+"""Of this process: others may run some of these tests on the same server."""
 RESULT = {
     *("ok", "exit_code", "evaluation_id", "out", "receipts", "metrics", "counts", "errors"),
 }
