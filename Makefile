@@ -17,7 +17,7 @@ demo: $(READY) ## the main job on embedded parts, offline
 	$(BIN)/evaltrail demo
 
 test: $(READY) ## the fast tests
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal
+	$(BIN)/python -m pytest -q -n 3 --dist worksteal
 
 test-slow: $(READY) ## the bounded long proofs
 	$(BIN)/python -m pytest -q -m slow

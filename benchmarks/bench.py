@@ -1,4 +1,4 @@
-"""The engine beside the raw floor, landing and gathering beside the stock client and raw REST: prints tables.
+"""The engine beside the raw floor, landing and gathering beside the stock client and raw REST, status: prints tables.
 
 Usage: python benchmarks/bench.py [--quick] [--only NAME...]
 
@@ -27,6 +27,7 @@ from measure import NotMeasuredError, two_cores
 RESULTS = Path(__file__).with_name("RESULTS.md")
 LANDING = "landing"
 GATHERING = "gathering"
+INVOCATIONS = "invocations"
 
 
 def measure_engine(names: Sequence[str], repeats: int) -> tuple[str, bool]:
@@ -101,6 +102,13 @@ def measure_gathering(repeats: int) -> tuple[str, bool]:
     return "\n\n".join(("## Gathering", table(HEAD, [row.cells for row in rows]), gathering.WAY)), True
 
 
+def measure_invocations(repeats: int) -> tuple[str, bool]:
+    """The part of the page on asking how a thousand invocations are."""
+    invocations = importlib.import_module(INVOCATIONS)
+    rows = invocations.run(repeats)
+    return "\n\n".join(("## Invocations", table(HEAD, [row.cells for row in rows]), invocations.WAY)), True
+
+
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table that also reads well as text."""
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
@@ -127,7 +135,7 @@ def tell(line: str) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one repetition; RESULTS.md stays as it is")
-    names = (*SCENARIOS, LANDING, GATHERING)
+    names = (*SCENARIOS, LANDING, GATHERING, INVOCATIONS)
     parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=f"of {', '.join(names)}; the same")
     arguments = parser.parse_args()
     wanted = arguments.only or names
@@ -139,6 +147,8 @@ def main() -> int:
         parts.append(partial(measure_landing, 5 if arguments.quick else 20))
     if GATHERING in wanted:
         parts.append(partial(measure_gathering, 1 if arguments.quick else 5))
+    if INVOCATIONS in wanted:
+        parts.append(partial(measure_invocations, 1 if arguments.quick else 5))
     print(page[0])
     for part in parts:
         text, is_measured = part()

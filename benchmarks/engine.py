@@ -189,6 +189,17 @@ def measure_faults(lab: Lab) -> list[Row]:
     ]
 
 
+def measure_launch(lab: Lab) -> list[Row]:
+    """200 items, 32 in flight: a run configuration with one native task, and `evaltrail run` of that task, in turn.
+
+    Between spawn and first request lie two processes: the launcher, which checks everything, and the job.
+    """
+    runs = [(lab.evaltrail(200, 32), lab.launched(200, 32)) for _ in range(lab.repeats)]
+    plain, launched = zip(*runs, strict=True)
+    floor = f"{median(plain, 'start_s'):.3g} s (run)"
+    return [at_most("run --config: spawn to first request", median(launched, "start_s"), "s", 0.6, floor=floor)]
+
+
 def _counted(reasons: Mapping[str, int]) -> str:
     return " ".join(f"{reason} {count}" for reason, count in sorted(reasons.items())) or "none"
 
@@ -205,4 +216,5 @@ SCENARIOS: dict[str, Callable[[Lab], list[Row]]] = {
     "admission": measure_admission,
     "retry-after": measure_retry_after,
     "faults": measure_faults,
+    "launch": measure_launch,
 }

@@ -31,10 +31,10 @@ from mlflow.tracking import MlflowClient
 
 from evaltrail.config.settings import Settings, load_settings
 from evaltrail.core.delivery import DeliveryOptions
-from evaltrail.service.export import export_invocations
-from evaltrail.service.export_config import read_options
-from evaltrail.service.ingest import IngestOrder, ingest_results
-from evaltrail.service.survey import Search
+from evaltrail.service.exporting.export import export_invocations
+from evaltrail.service.exporting.export_config import read_options
+from evaltrail.service.gathering.ingest import IngestOrder, ingest_results
+from evaltrail.service.gathering.survey import Search
 from goals import Row
 from mlflow_server import MlflowServer
 

@@ -28,6 +28,14 @@ generation: {{temperature: 0, max_tokens: 16}}
 id: "{{{{ id }}}}"
 """
 
+_LAUNCH = """\
+execution: {{output_dir: "{home}/results"}}
+target: {{api_endpoint: {{url: "{url}", model_id: mock}}}}
+evaluation:
+  nemo_evaluator_config: {{config: {{params: {{parallelism: {in_flight}}}}}}}
+  tasks: [sums-{count}.yaml]
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
@@ -74,6 +82,15 @@ class Lab:
         ):
             return self.evaltrail_at(endpoint, Path(home), count, in_flight, *flags, exit_codes=exit_codes)
 
+    def launched(self, count: int, in_flight: int) -> Measured:
+        """One run configuration with this task as its only job, with a home and a server of its own."""
+        self._task(count)
+        with TemporaryDirectory(dir=self.folder) as home, MockEndpoint(latency_ms=LATENCY_MS) as endpoint:
+            file = self.folder / f"launch-{count}.yaml"
+            file.write_text(_LAUNCH.format(url=endpoint.url, home=home, count=count, in_flight=in_flight))
+            command = (*self.prefix, str(_EVALTRAIL), "run", f"--config={file}", "--json")
+            return measure(command, endpoint, folder=self.folder, environ=self._environ(Path(home)))
+
     def evaltrail_at(
         self,
         endpoint: MockEndpoint,
@@ -85,8 +102,7 @@ class Lab:
         kill_at: int = 0,
     ) -> Measured:
         """One `evaltrail run` with a given home against a given server; killed at so many requests, if any."""
-        task = self._items(count).with_name(f"sums-{count}.yaml")
-        task.write_text(_TASK.format(count=count), encoding="utf-8")
+        task = self._task(count)
         command = (*self.prefix, str(_EVALTRAIL), "run", str(task), "--model=mock", f"--url={endpoint.url}")
         options = (f"--concurrency={in_flight}", "--no-deliver", "--json", *flags)
         return measure(
@@ -108,6 +124,11 @@ class Lab:
             raise NotMeasuredError(f"{_EVALTRAIL} is not there: install evaltrail into this Python first")
         self.floor(100, 8)
         self.evaltrail(100, 8)
+
+    def _task(self, count: int) -> Path:
+        task = self._items(count).with_name(f"sums-{count}.yaml")
+        task.write_text(_TASK.format(count=count), encoding="utf-8")
+        return task
 
     def _items(self, count: int) -> Path:
         file = self.folder / f"items-{count}.jsonl"

@@ -89,7 +89,7 @@ def share(part: int, whole: int) -> str:
 
 
 def public(files: list[Source]) -> list[ast.AST]:
-    """Modules, public classes and public functions that are not nested in functions."""
+    """Modules, public classes and public functions that are not nested in functions; an overload is no function."""
     found: list[ast.AST] = []
     for file in files:
         if file.text.strip():
@@ -100,9 +100,15 @@ def public(files: list[Source]) -> list[ast.AST]:
                 found += [
                     child
                     for child in node.body
-                    if isinstance(child, ast.ClassDef | Function) and not child.name.startswith("_") and not hidden
+                    if isinstance(child, ast.ClassDef | Function)
+                    and not (child.name.startswith("_") or hidden or is_overload(child))
                 ]
     return found
+
+
+def is_overload(node: ast.AST) -> bool:
+    """Whether it only tells types: the function that it belongs to bears the docstring."""
+    return any(ast.unparse(each) == "overload" for each in getattr(node, "decorator_list", ()))
 
 
 def import_ms() -> float:
