@@ -177,7 +177,7 @@ def until(claim: Callable[[], bool], *, seconds: float = 30, pause: float = 0.01
 
 
 def holding(folder: Path, secret: str) -> list[Path]:
-    """The files below a folder that hold a text, in their name or their bytes; running servers may delete some meanwhile."""
+    """The files below a folder that hold a text, in their name or their bytes; running servers may delete one."""
     files = [file for file in folder.rglob("*") if file.is_file()]
     return [file for file in files if secret in file.name or secret.encode() in _bytes_if_there(file)]
 

@@ -198,6 +198,7 @@ def test_resume_of_what_is_done_asks_nothing(launching, endpoint, mlflow_url):
     assert len(runs_in(mlflow_url, launching.experiment)) == 1
 
 
+@pytest.mark.slow
 def test_what_a_resumed_job_comes_to_lands_too(launching, endpoint, mlflow_url):
     """The others had delivered without it: after `resume` a run holds both, and supersedes the first."""
     process = begun(launching, jobs=2, execution=EXPORT)
@@ -254,6 +255,7 @@ def test_a_job_that_is_called_off_before_it_begins_asks_nothing(launching, endpo
     assert launching.status(job_id)["jobs"][0]["state"] == "killed"
 
 
+@pytest.mark.slow
 def test_resume_needs_what_the_launch_insisted_on(launching, endpoint):
     """A variable of the job is not set any more: exit code 2, nothing is started; --env-file brings it."""
     hasten(endpoint)

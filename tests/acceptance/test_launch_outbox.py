@@ -26,6 +26,7 @@ def free_port() -> int:
         return port
 
 
+@pytest.mark.slow
 def test_an_mlflow_that_is_away_is_seen_and_synced_later(launching, endpoint, mlflow_url):
     """Exit code 3, the other destination served; `status` says that it waits; `sync` sends; then `status` says so."""
     port = free_port()

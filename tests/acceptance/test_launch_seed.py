@@ -147,6 +147,7 @@ def test_python_exports_it_with_each_configuration_of_the_seed(seed, mlflow_url,
     assert {each["metadata"]["run_id"] for each in found} == {run["info"]["run_id"]}
 
 
+@pytest.mark.slow
 def test_a_harness_that_fails_is_one_line_and_the_next_runs(seed, mlflow_url):
     """Crash, time-out and a flood of output: each told, bounded, and none stops the others."""
     tasks = [

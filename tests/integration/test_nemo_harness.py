@@ -126,6 +126,7 @@ def running() -> str:
     return "\n".join(lines)
 
 
+@pytest.mark.slow
 def test_a_job_ends_with_its_wall_time(tmp_path):
     """What takes too long is ended, and told apart from what ends by itself."""
     ended = run_harness(job_spec("hang", walltime_s=0.5), tmp_path, environ=harness_environ())

@@ -15,6 +15,8 @@ from evaltrail.executors.slurm import SCRIPT, cancel, job_word, slurm_states, su
 from evaltrail.executors.slurm_script import batch_script
 from slurm_cluster import shared_cluster
 
+pytestmark = pytest.mark.slow
+
 LISTENS = """
     import signal, sys, time
     from pathlib import Path
@@ -97,7 +99,6 @@ def test_a_jobs_exit_code_is_slurms(cluster, tmp_path):
     assert {job: job_word(state) for job, state in states.items()} == {good: "success", bad: "failed"}
 
 
-@pytest.mark.slow
 def test_sequential_jobs_wait_for_each_other(cluster, tmp_path):
     """Each begins after the one before has ended, and a failure does not keep the next from running."""
     note = "date +%s.%N >> ../times; sleep 0.5; date +%s.%N >> ../times"
@@ -110,7 +111,6 @@ def test_sequential_jobs_wait_for_each_other(cluster, tmp_path):
     assert times == sorted(times)
 
 
-@pytest.mark.slow
 def test_a_cancelled_job_can_say_its_last_words(cluster, tmp_path):
     """SIGTERM reaches the process, which has time to write; those that wait for it never start."""
     folders = [folder_of(tmp_path / name, program=LISTENS) for name in "abc"]
@@ -123,7 +123,6 @@ def test_a_cancelled_job_can_say_its_last_words(cluster, tmp_path):
     assert {job_word(state) for state in slurm_states(jobs, cluster.environ).values()} == {"killed"}
 
 
-@pytest.mark.slow
 def test_a_job_that_does_not_listen_is_killed_with_what_it_started(cluster, tmp_path):
     """After the cluster's KillWait nothing of it is left."""
     folder = folder_of(tmp_path / "deaf", program=DEAF)
@@ -167,7 +166,6 @@ def test_every_option_reaches_slurm_as_it_was_written(cluster, tmp_path):
     }
 
 
-@pytest.mark.slow
 def test_the_configuration_counts_more_than_the_shell(cluster, tmp_path):
     """sbatch would let its variables outvote the script, wait for the job, or take the job's variables away."""
     folder = folder_of(tmp_path / "a", shell='echo "$MY_KEY"; sleep 1', options=SlurmOptions(partition="main"))
@@ -245,7 +243,6 @@ def test_accounting_answers_for_jobs_that_have_left_the_queue(cluster, tmp_path)
     assert slurm_states(asked, environ) == {"4000000": "COMPLETED", "4000001": "CANCELLED"}
 
 
-@pytest.mark.slow
 def test_a_cluster_that_is_away_is_told(cluster, tmp_path):
     """Slurm's commands give up by themselves, and say why; nothing hangs."""
     lines = cluster.conf.read_text().splitlines()
@@ -264,7 +261,6 @@ def test_a_cluster_that_is_away_is_told(cluster, tmp_path):
         assert caught.value.code == "slurm_unreachable"
 
 
-@pytest.mark.slow
 def test_a_job_is_told_to_end_when_its_time_is_up(cluster, tmp_path):
     """At its limit, which Slurm looks after every 30 s, the process gets SIGTERM and time to write."""
     folder = folder_of(tmp_path / "a", program=LISTENS, walltime_s=1)
