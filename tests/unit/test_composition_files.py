@@ -243,6 +243,31 @@ def test_a_configuration_that_is_not_there_is_told(tmp_path, folder, name, line)
         compose([tmp_path / folder], name, [], {})
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("mian", "did you mean 'main'?"),
+        ("mian.yaml", "did you mean 'main'?"),
+        ("zzz", "there are: main, nightly"),
+        ("locl", "there are: main, nightly"),
+    ],
+)
+def test_the_name_of_a_configuration_that_is_not_there_is_answered_with_the_nearest(tmp_path, name, hint):
+    """Of all folders, or with what they hold; options of groups and what we bring along are no configurations."""
+    texts = {"one/main.yaml": "a: 1\n", "two/nightly.yml": "a: 1\n", "two/target/local.yaml": "b: 1\n"}
+    files = ConfigurationFiles(tmp_path, texts)
+    with pytest.raises(InputError) as caught:
+        compose([files.folder / "one", files.folder / "two"], name, [], {})
+    assert (caught.value.where, caught.value.hint) == ("--config-name", hint)
+
+
+def test_where_no_configuration_is_the_folders_are_told(tmp_path):
+    """So that one sees that another folder was meant."""
+    with pytest.raises(InputError, match="looked in") as caught:
+        compose([tmp_path], "main", [], {})
+    assert str(tmp_path) in caught.value.hint
+
+
 def test_a_missing_file_and_a_folder_are_told(tmp_path):
     """`--config` names a file."""
     for place in (tmp_path, tmp_path / "gone.yaml", Path("a\0b")):

@@ -95,7 +95,7 @@ def test_interpolations_mean_what_they_mean_to_omegaconf(tmp_path, text, value):
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("${a.bb}", "v refers to 'a.bb', which is not there (did you mean 'a.b'?)"),
+        ("${a.bb}", "v refers to 'a.bb', which is not there (did you mean 'a.b'? It stands at config.yaml:2)"),
         ("${zzz.y}", "there are: a, l, k, d, ref, dash-key, v"),
         ("${a.s.c}", "v refers to 'a.s.c', which is not there"),
         ("${l.9}", "v refers to 'l.9', which is not there (did you mean 'l."),
@@ -127,6 +127,23 @@ def test_an_interpolation_that_leads_nowhere_is_told_with_its_line(tmp_path, tex
         environ=ENVIRON
     )
     assert any(line in one and one.startswith("config.yaml:") for one in found)
+
+
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [
+        ("vras.root", "did you mean 'vars.root'? It stands at config.yaml:3"),
+        ("vars.rot", "did you mean 'vars.root'? It stands at config.yaml:3"),
+        ("vras.rot", "did you mean 'vars.root'? It stands at config.yaml:3"),
+        ("vras.qqqq", "did you mean 'vars'? It stands at config.yaml:2"),
+        ("vars.qqqq", "there are: vars.root, vars.rate"),
+        ("qqqq.root", "there are: execution, deployment, a, vars"),
+    ],
+)
+def test_a_slip_in_any_step_is_answered_with_the_nearest_key_and_its_place(tmp_path, key, hint):
+    """As far as a key like it stands; where none is close, with those beside it."""
+    (found,) = one_file(tmp_path, f"a: ${{{key}}}\nvars:\n  root: 1\n  rate: 2\n").problems()
+    assert found.startswith(f"config.yaml:1: a refers to {key!r}, which is not there ({hint}")
 
 
 def test_a_circle_names_its_chain(tmp_path):
@@ -171,7 +188,7 @@ def test_keys_of_ones_own_are_welcome_where_something_refers_to_them(tmp_path):
     assert str(config.output_dir) == "/data/x"
     assert str(one_file(tmp_path, text).read("execution.output_dir=/else").output_dir) == "/else"
     (found,) = one_file(tmp_path, LEAST + "vars: {root: /data}\n").problems()
-    assert "unknown key 'vars'" in found
+    assert found.startswith("config.yaml:7: unknown key 'vars' (nothing refers to it; write ${vars.KEY}")
 
 
 @pytest.mark.parametrize(

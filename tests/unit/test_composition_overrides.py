@@ -120,7 +120,8 @@ def test_later_overrides_win_and_the_file_is_left_alone(tmp_path):
         ("a..b=1", "'a..b' is no key"),
         ("a b=1", "'a b' is no key"),
         ("a.zz=1", "there is no key 'a.zz' (to add it, write -o +a.zz=VALUE)"),
-        ("a.dd.x=1", "there is no key 'a.dd' (did you mean 'd'?)"),
+        ("a.dd.x=1", "there is no key 'a.dd' (did you mean 'a.d'? It stands at config.yaml:2)"),
+        ("a.url=1", "there is no key 'a.url' (to add it, write -o +a.url=VALUE)"),
         ("exection.mode=parallel", "did you mean 'execution'?"),
         ("execution.outputdir=x", "did you mean 'output_dir'?"),
         ("model_id=x", "it belongs under target.api_endpoint: target.api_endpoint.model_id"),
@@ -167,6 +168,8 @@ evaluation:
     - {name: one.same}
     - {name: two.same}
     - capitals.yaml
+    - tasks/my.sums.yaml
+    - {name: sums.yml}
 """
 
 
@@ -181,10 +184,13 @@ evaluation:
         ("3", 3),
         ("one.same", 4),
         ("capitals.yaml", 6),
+        ("capitals", 6),
+        ("my.sums", 7),
+        ("sums.yml", 8),
     ],
 )
 def test_tasks_are_named_in_overrides(tmp_path, key, place):
-    """By place, by whole name, or by what follows the dot; a task that is only a name becomes a mapping."""
+    """By place, by name, by what follows a dot, or a file by its stem; a task that is only a name becomes a mapping."""
     path = f"evaluation.tasks.{key}.nemo_evaluator_config.config.params.limit_samples=7"
     found = one_file(tmp_path, TASKS).compose(path).value["evaluation"]["tasks"][place]
     assert found["nemo_evaluator_config"]["config"]["params"]["limit_samples"] == 7
@@ -200,6 +206,9 @@ def test_tasks_are_named_in_overrides(tmp_path, key, place):
         ("twice.x", "several tasks are named 'twice.x': 2, 3 (write the place: evaluation.tasks.2)"),
         ("same", "several tasks are named 'same': 4, 5"),
         ("9", "evaluation.tasks has no item '9'"),
+        ("yaml", "no task is named 'yaml'"),
+        ("capitls", "did you mean 'capitals'?"),
+        ("tasks/my.sums.yaml", "a task file goes by its name without folder and ending"),
     ],
 )
 def test_a_task_that_is_not_there_or_several_is_told(tmp_path, key, line):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from configuration_files import ENDPOINT, one_file
+from evaltrail.config.composition.task_names import answers_to
 
 
 @pytest.mark.parametrize(
@@ -73,11 +74,27 @@ NAMES = (
     ],
 )
 def test_tasks_are_chosen(tmp_path, wanted, places):
-    """By name, by what follows the dot, by pattern; in the order of the configuration, which holds only them then."""
+    """By name, by what follows a dot, by pattern; in the order of the configuration, which holds only them then."""
     config = one_file(tmp_path, ENDPOINT + NAMES).read(tasks=wanted)
     names = ["simple_evals.mmlu", "simple_evals.gsm8k", "a.mmlu", "simple_evals.mmlu", "tasks/cap.yaml"]
     assert [task.name for task in config.tasks] == [names[place] for place in places]
     assert [task["name"] for task in config.whole["evaluation"]["tasks"]] == [task.name for task in config.tasks]
+
+
+@pytest.mark.parametrize(
+    "word", ["harness.suite.part", "suite.part", "part", "tasks/my.sums.yaml", "my.sums", "suite", "sums", "yaml", ""]
+)
+def test_a_word_means_the_same_task_to_both_flags(tmp_path, word):
+    """What `-t` takes as the name of a task, `-o evaluation.tasks.NAME` does, and nothing else; a path needs `-t`."""
+    files = one_file(tmp_path, ENDPOINT + "evaluation:\n  tasks: [harness.suite.part, tasks/my.sums.yaml]\n")
+    by_name = [answers_to(name, word) for name in ("harness.suite.part", "tasks/my.sums.yaml")]
+    assert by_name == [bool(word) and word in name and word not in {"suite", "sums", "yaml"} for name in NAMED]
+    if word and "/" not in word:
+        assert bool(files.problems(f"evaluation.tasks.{word}.env_vars.A=lit:1")) is not any(by_name)
+    assert bool(files.problems(tasks=(word,))) is not any(by_name)
+
+
+NAMED = ("harness.suite.part", "tasks/my.sums.yaml")
 
 
 def test_a_task_that_nobody_has_is_told(tmp_path):

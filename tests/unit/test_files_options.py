@@ -7,6 +7,7 @@ import pytest
 from evaltrail.core.errors import InputError
 from evaltrail.destinations.files.options import FileOptions
 from evaltrail.service.exporting.export_config import overridden, read_config_file, read_options
+from evaltrail.service.exporting.export_table import Given
 
 
 def test_without_options_the_defaults_are_those_of_the_table():
@@ -61,10 +62,10 @@ def test_texts_are_taken_as_they_are_written():
 def test_overrides_name_the_section_of_their_destination():
     """Another destination's is an error that names the right one, whichever way round."""
     words = ["export.local.output_dir=a b", "+export.local.format=csv", "export.local.copy_logs=true"]
-    assert overridden({}, words, dest="local") == {"output_dir": "a b", "format": "csv", "log_logs": True}
+    assert overridden(Given(), words, dest="local").values == {"output_dir": "a b", "format": "csv", "log_logs": True}
     for given, dest in (("mlflow", "local"), ("local", "mlflow")):
         with pytest.raises(InputError, match=f"is an option of destination '{given}'") as caught:
-            overridden({}, [f"export.{given}.job_dirs=x"], dest=dest)
+            read_options(overridden(Given(), [f"export.{given}.job_dirs=x"], dest=dest), dest=dest)
         assert f"write -o export.{dest}.KEY=VALUE" in caught.value.hint
 
 
@@ -72,8 +73,8 @@ def test_a_file_holds_the_options_of_each_destination(tmp_path):
     """Each reads its own section; a file without it is an error."""
     file = tmp_path / "run.yaml"
     file.write_text("export: {mlflow: {run_name: a}, local: {format: csv, copy_logs: true}}")
-    assert read_config_file(file, dest="local") == {"format": "csv", "log_logs": True}
-    assert read_config_file(file) == {"run_name": "a"}
+    assert read_config_file(file, dest="local").values == {"format": "csv", "log_logs": True}
+    assert read_config_file(file).values == {"run_name": "a"}
     file.write_text("export: {mlflow: {run_name: a}}")
     with pytest.raises(InputError, match="no options of this export") as caught:
         read_config_file(file, dest="local")
@@ -84,5 +85,5 @@ def test_an_unknown_destination_is_answered_with_the_nearest():
     """Wherever it is named."""
     for read in (read_options, overridden):
         with pytest.raises(InputError, match="unknown destination 'locall'") as caught:
-            read({}, **({"overrides": []} if read is overridden else {}), dest="locall")
+            read(Given(), **({"overrides": []} if read is overridden else {}), dest="locall")
         assert caught.value.hint == "did you mean 'local'?"

@@ -61,6 +61,33 @@ def test_the_same_result_may_go_to_two_servers(tmp_path, plan):
         assert [item.tracking_uri for item in outbox.waiting()] == [URI, "http://another:5000"]
 
 
+def test_what_was_given_up_waits_no_more_until_it_is_put_again(tmp_path, plan):
+    """It keeps how far it came, so that a run that was begun for it is gone on with; other places are not touched."""
+    with Outbox(tmp_path / "o") as outbox:
+        outbox.advance(replace(outbox.put(plan, URI), phase="created", run_id="r"))
+        other = outbox.put(plan, "http://another:5000")
+        outbox.forget(outbox.get(plan.key, URI))
+        outbox.forget(outbox.get(plan.key, URI))
+        assert outbox.waiting() == [other]
+    with Outbox(tmp_path / "o") as outbox:
+        (forgotten,) = outbox.forgotten()
+        assert (forgotten.tracking_uri, forgotten.phase, forgotten.run_id) == (URI, "created", "r")
+        assert outbox.get(plan.key, URI) == forgotten
+        assert outbox.put(plan, URI) == forgotten
+        assert outbox.forgotten() == []
+        assert [item.tracking_uri for item in outbox.waiting()] == [URI, "http://another:5000"]
+
+
+def test_an_outbox_of_an_earlier_version_can_be_used(tmp_path, plan):
+    """One without the table of what was given up."""
+    with Outbox(tmp_path / "o") as outbox:
+        outbox.put(plan, URI)
+        outbox._rows.execute("DROP TABLE forgotten")
+    with Outbox(tmp_path / "o") as outbox:
+        assert len(outbox.waiting()) == 1
+        assert outbox.forgotten() == []
+
+
 def test_the_outbox_is_private_and_durable(tmp_path):
     """Folder 0700, file 0600; every phase is synced to disk before the next step."""
     before = os.umask(0)

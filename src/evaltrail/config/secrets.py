@@ -27,7 +27,7 @@ def find_key(target: ModelTarget, openai_base_url: str, environ: Mapping[str, st
         key = environ.get(target.api_key_env, "")
         if not key:
             raise InputError(
-                f"the variable {target.api_key_env} named by --api-key-env is not set",
+                f"the variable {target.api_key_env}, named to hold the key, is not set",
                 code="missing_key",
                 hint=f"export {target.api_key_env}=... and run again",
             )
@@ -35,6 +35,16 @@ def find_key(target: ModelTarget, openai_base_url: str, environ: Mapping[str, st
     origin = _origin(target.url)
     trusted = {_OPENAI, _origin(openai_base_url)}
     return environ.get("OPENAI_API_KEY", "") if origin is not None and origin in trusted else ""
+
+
+def same_host(one: str, other: str) -> bool:
+    """Whether two URLs name one scheme, host and port, so that a key may go to both.
+
+    Raises:
+        InputError: a URL cannot be read.
+    """
+    origin = _origin(one)
+    return origin is not None and origin == _origin(other)
 
 
 def _origin(url: str) -> tuple[str, str, int | None] | None:

@@ -11,6 +11,7 @@ from typing import Literal, cast
 
 from evaltrail.core.delivery import RunLayout
 from evaltrail.core.errors import InputError
+from evaltrail.core.trace_choice import TraceChoice, read_trace_choice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +30,18 @@ class Settings:
     """MLFLOW_RUN_ID: an existing run to land in."""
     layout: RunLayout | Literal[""] = ""
     """EVALTRAIL_LAYOUT."""
+    traces: TraceChoice = 0
+    """EVALTRAIL_TRACES: samples that become traces where nobody says."""
     datasets_dir: Path | None = None
     """EVALTRAIL_DATASETS_DIR: a local mirror that is looked up before any hub."""
+    commands_dir: Path = Path("commands")
+    """EVALTRAIL_COMMANDS_DIR: the command files of the provider `command`; default: ``commands`` in the home."""
     openai_base_url: str = ""
     """OPENAI_BASE_URL or OPENAI_API_BASE: the endpoint where none is given."""
+    judge: str = ""
+    """EVALTRAIL_JUDGE: the model that grades where none is named, ``openai:/NAME`` or ``URL#model``."""
+    judge_api_key_env: str = ""
+    """EVALTRAIL_JUDGE_API_KEY_ENV: name of the variable that holds the judge's key."""
     environ: Mapping[str, str]
     """Every variable, the process's own before those of the .env file; keys are looked up here, late."""
 
@@ -50,15 +59,20 @@ def load_settings(environ: Mapping[str, str] | None = None, dotenv: Path | None 
     own = dict(os.environ if environ is None else environ)
     merged = {**read_dotenv(dotenv), **own}
     datasets = merged.get("EVALTRAIL_DATASETS_DIR", "")
+    home = Path(merged.get("EVALTRAIL_HOME") or _data_folder(merged)).expanduser().absolute()
     return Settings(
-        home=Path(merged.get("EVALTRAIL_HOME") or _data_folder(merged)).expanduser().absolute(),
+        home=home,
         tracking_uri=_tracking_uri(merged),
         experiment=merged.get("MLFLOW_EXPERIMENT_NAME", ""),
         experiment_id=merged.get("MLFLOW_EXPERIMENT_ID", ""),
         run_id=merged.get("MLFLOW_RUN_ID", ""),
         layout=_layout(merged.get("EVALTRAIL_LAYOUT", "")),
+        traces=read_trace_choice(merged.get("EVALTRAIL_TRACES") or 0, where="EVALTRAIL_TRACES"),
         datasets_dir=Path(datasets).expanduser().absolute() if datasets else None,
+        commands_dir=Path(merged.get("EVALTRAIL_COMMANDS_DIR") or home / "commands").expanduser().absolute(),
         openai_base_url=merged.get("OPENAI_BASE_URL") or merged.get("OPENAI_API_BASE", ""),
+        judge=merged.get("EVALTRAIL_JUDGE", ""),
+        judge_api_key_env=merged.get("EVALTRAIL_JUDGE_API_KEY_ENV", ""),
         environ=merged,
     )
 

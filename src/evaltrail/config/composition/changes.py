@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from evaltrail.config.composition.keys import Keys
 from evaltrail.config.composition.node import MISSING, Node, Path, dotted, merged, place_of
 from evaltrail.config.composition.overrides import Override
+from evaltrail.config.composition.task_names import answers_to, nearest_task
 from evaltrail.core.errors import InputError
-from evaltrail.core.ids import nearest
+from evaltrail.core.ids import nearest, nearest_word
 
 TASKS: Path = ("evaluation", "tasks")
 
@@ -121,14 +122,13 @@ def _with_places(root: Node, override: Override) -> Path:
                 raise _several(places, rest[:count], override)
             if places:
                 return (*TASKS, places[0], *rest[count:])
-    known = {*names, *(name.rpartition(".")[2] for name in names)} - {""}
-    hint = nearest(".".join(rest[:2]), known) or nearest(rest[0], known) or f"there are: {', '.join(names)[:300]}"
+    hint = nearest_task(names, rest[0], ".".join(rest[:2]))
     raise InputError(f"no task is named {rest[0]!r:.80}", code="unknown_task", where=override.where, hint=hint)
 
 
 def _named(names: Sequence[str], wanted: str, *, is_whole: bool) -> list[int]:
-    """Places of the tasks that bear a name, or whose name ends with it after a dot."""
-    return [place for place, name in enumerate(names) if (name == wanted if is_whole else name.endswith(f".{wanted}"))]
+    """Places of the tasks that bear a name, or answer to it."""
+    return [place for place, name in enumerate(names) if (name == wanted if is_whole else answers_to(name, wanted))]
 
 
 def _name(entry: Node) -> str:
@@ -160,7 +160,12 @@ def _unknown(root: Node, steps: Path, override: Override, keys: Keys) -> InputEr
     if isinstance(node.value, tuple):
         return _no_place(node.value, steps[len(done)], done, override)
     wrong = str(steps[len(done)])
-    near = keys.nearest_to((*done, wrong), node.mapping or {})
+    siblings = node.mapping or {}
+    if done and not keys.is_section(done):  # below a key of the author's own, where no key of ours belongs
+        close = nearest_word(wrong, siblings)
+        near = f"did you mean {dotted((*done, close))!r}? It stands at {siblings[close].where}" if close else ""
+    else:
+        near = keys.nearest_to((*done, wrong), siblings)
     hint = near or f"to add it, write -o +{override.key}=VALUE"
     return InputError(
         f"there is no key {dotted((*done, wrong))!r:.120}", code="unknown_key", where=override.where, hint=hint

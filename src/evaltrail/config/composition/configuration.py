@@ -50,6 +50,7 @@ def read_run_config(composed: Composed, *, tasks: Sequence[str] = (), cwd: Path 
     chosen = read_tasks(reading, tasks)
     _check_deployment(reading)
     destinations = _destinations(reading)
+    export = _export(reading, destinations)
     model = _needed(reading, "model_id")
     config = RunConfig(
         whole=_whole(reading, list(chosen)),
@@ -64,7 +65,8 @@ def read_run_config(composed: Composed, *, tasks: Sequence[str] = (), cwd: Path 
         walltime_s=reading.number("execution", "walltime"),
         slurm=read_slurm(reading) if executor == "slurm" else SlurmOptions(),
         destinations=destinations,
-        export=_export(reading, destinations),
+        export=export,
+        export_places={name: _places(reading, name, options) for name, options in export.items()},
         export_env=variables(reading, ("execution", "env_vars", "export"), ("export", "env_vars")),
         folders=composed.folders,
         secrets=composed.secrets,
@@ -152,6 +154,11 @@ def _export(reading: Reading, destinations: Sequence[str]) -> Mapping[str, Mappi
     for name in destinations:
         reading.no_gaps(("export", name), found[name])
     return {name: options for name, options in found.items() if options or name in destinations}
+
+
+def _places(reading: Reading, destination: str, options: Mapping[str, Json]) -> Mapping[str, str]:
+    """Where each option of a destination stands."""
+    return {name: reading.composed.where(("export", destination, name)) for name in options}
 
 
 def _whole(reading: Reading, places: Sequence[int]) -> Mapping[str, Json]:

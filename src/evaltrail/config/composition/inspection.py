@@ -16,6 +16,8 @@ _INSTEAD = {
 """Keys that are understood and refused, and what to write."""
 _OWN = "x-"
 """What keys of the author's own begin with: a place for YAML anchors, read by nobody."""
+_SHARED = "vars"
+"""Where authors put values that others refer to; the name is close to ``env_vars``, which is not meant."""
 
 
 def inspect_keys(reading: Reading) -> None:
@@ -64,6 +66,10 @@ def _unknown(reading: Reading, path: Path, value: Json) -> None:
     if name in _INSTEAD:
         hint = _INSTEAD[name] + _rewritten(value)
         reading.wrong(path, f"{dotted(path)} is not read", hint, code="unknown_key")
+        return
+    if path == (_SHARED,):
+        hint = f"nothing refers to it; write ${{{_SHARED}.KEY}} where one of its values is meant, or take it out"
+        reading.wrong(path, f"unknown key {_SHARED!r}", hint, code="unknown_key")
         return
     names = reading.keys.names(path[:-1])
     hint = reading.keys.nearest_to(path) or f"known here: {', '.join(names)[:400]}"

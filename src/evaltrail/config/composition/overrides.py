@@ -22,6 +22,7 @@ _SIGNS: Sequence[tuple[str, Kind]] = (("++", "force"), ("+", "add"), ("~", "remo
 _BRACKETS = re.compile(r"\[(\d+)\]")
 _STEP = re.compile(r"[^\s\[\]{}\"'$\\@/:,]+\Z")
 _GROUP = re.compile(r"(?P<group>[\w./-]+)(?:@(?P<package>[\w.-]*))?\Z")
+_OF_TASKS = "evaluation.tasks."
 _HOW = "write -o KEY=VALUE, -o +KEY=VALUE, -o ++KEY=VALUE or -o ~KEY"
 _MOST_SHOWN = 80
 
@@ -102,7 +103,8 @@ def parted(overrides: Sequence[Override], search: Search) -> tuple[GroupChoices,
         group = found["group"] if found else ""
         if isinstance(one.value, Mapping) or not search.has_group(group):
             if "/" in one.key or "@" in one.key:
-                raise InputError(f"there is no group {one.key!r:.80}", code="unknown_group", where=one.where)
+                hint = "a task file goes by its name without folder and ending" if one.key.startswith(_OF_TASKS) else ""
+                raise InputError(f"there is no group {one.key!r:.80}", code="unknown_group", where=one.where, hint=hint)
             others.append(one)
             continue
         choice = _choice(one)

@@ -19,7 +19,7 @@ from evaltrail.config.composition.problems import Problems
 from evaltrail.config.composition.value_text import ValueTextError, read_value
 from evaltrail.config.secret_names import is_secret_name
 from evaltrail.core.errors import InputError
-from evaltrail.core.ids import nearest
+from evaltrail.core.ids import nearest, nearest_word
 from evaltrail.core.values import Json
 
 _MOST_WORK = 500_000
@@ -184,13 +184,28 @@ class Resolution:
             return self._found(steps, path)
         except _NotThereError as lost:
             above = [dotted((*lost.above, key)) for key in lost.keys]
-            hint = nearest(dotted(steps), above) or _listed(above)
+            hint = self._nearest(steps) or nearest(dotted(steps), above) or _listed(above)
             raise InputError(
                 f"{dotted(path)} refers to {dotted(steps)!r:.200}, which is not there",
                 code="unknown_key",
                 where=where,
                 hint=hint,
             ) from None
+
+    def _nearest(self, steps: Path) -> str:
+        """Which key was probably meant, as far as one stands there, and where; empty where none is close."""
+        node, is_close = self._root, False
+        done: Path = ()
+        for step in steps:
+            inner, name = node.child(step), str(step)
+            if inner is None:
+                name = nearest_word(name, node.mapping or {})
+                inner = node.child(name) if name else None
+                if inner is None:
+                    break
+                is_close = True
+            node, done = inner, (*done, name)
+        return f"did you mean {dotted(done)!r}? It stands at {node.where}" if is_close else ""
 
     def _steps(self, reference: Reference, path: Path, where: str) -> Path:
         """The steps from the top that a reference names."""

@@ -71,12 +71,18 @@ class Search:
         if option in _ELSEWHERE.get(group, ()):
             message = f"{group}: {option} is not done yet"
             return InputError(message, code="not_yet", where=where, hint=_INSTEAD[group])
-        known = self.options(group)
-        near = nearest(option, known) or (f"there are: {', '.join(known)[:500]}" if known else "")
+        known = self.options(group) if group else self._configurations()
+        bare = next((option.removesuffix(ending) for ending in _ENDINGS if option.endswith(ending)), option)
+        near = nearest(bare, known) or (f"there are: {', '.join(known)[:500]}" if known else "")
         looked = ", ".join(map(str, self._folders[:-1]))
         hint = near or f"looked in {looked}"
         what = f"the group {group!r:.80} has no option {option!r:.80}" if group else f"there is no file {option!r:.80}"
         return InputError(what, code="unknown_option", where=where, hint=hint)
+
+    def _configurations(self) -> list[str]:
+        """The files at the top of the folders that are given, sorted; below them there are groups."""
+        found = {name for folder in self._folders[:-1] for name in _names(folder) if "/" not in name}
+        return sorted(found)
 
     def _places(self, name: str) -> Iterator[Path]:
         for folder in self._folders:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
-from pathlib import PurePath
 
 from evaltrail.config.composition.changes import TASKS
 from evaltrail.config.composition.evaluator import Evaluator, laid_over, read_evaluator
 from evaltrail.config.composition.kinds import kind_of
 from evaltrail.config.composition.node import MISSING, Path, dotted
 from evaltrail.config.composition.reading import Reading
+from evaltrail.config.composition.task_names import answers_to, nearest_task
 from evaltrail.config.composition.variables import variables
 from evaltrail.core.errors import InputError
-from evaltrail.core.ids import nearest
 from evaltrail.core.run_config import TaskEntry
 from evaltrail.core.values import Json
-
-_FILES = (".yaml", ".yml")
 
 
 def read_tasks(reading: Reading, wanted: Sequence[str]) -> dict[int, TaskEntry]:
@@ -82,21 +79,11 @@ def _chosen(reading: Reading, names: Mapping[int, str], wanted: Sequence[str]) -
         fitting = [place for place, name in names.items() if _fits(name, word.strip())]
         found.update(fitting)
         if not fitting:
-            known = list(dict.fromkeys(names.values()))
-            near = nearest(word, {*known, *map(_short, known)}) or f"there are: {', '.join(known)[:400]}"
+            near = nearest_task(names.values(), word)
             error = InputError(f"no task is named {word!r:.80}", code="unknown_task", where="-t", hint=near)
             reading.problems.take(error)
     return [place for place in names if place in found]
 
 
 def _fits(name: str, word: str) -> bool:
-    return bool(word) and (
-        word in {name, _short(name)} or (any(sign in word for sign in "*?[") and fnmatchcase(name, word))
-    )
-
-
-def _short(name: str) -> str:
-    """``mmlu`` of ``simple_evals.mmlu``, ``capitals`` of ``tasks/capitals.yaml``."""
-    if name.endswith(_FILES):
-        return PurePath(name).stem
-    return name.partition(".")[2] or name
+    return answers_to(name, word) or (any(sign in word for sign in "*?[") and fnmatchcase(name, word))

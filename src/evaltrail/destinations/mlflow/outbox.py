@@ -61,10 +61,12 @@ class Outbox:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._rows = open_sqlite(folder / "outbox.db", synchronous="FULL")
             self._rows.execute(_STATEMENTS["create"])
+            self._rows.execute(_STATEMENTS["create_forgotten"])
 
     def put(self, plan: RunPlan, tracking_uri: str) -> Delivery:
-        """The delivery of this plan, written down; a known one keeps its phase."""
+        """The delivery of this plan, written down; a known one keeps its phase, and waits again if it was given up."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
+        self._write("remember", key=plan.key, tracking_uri=tracking_uri)
         self._write("put", key=plan.key, tracking_uri=tracking_uri, plan=plan.to_json(), created_at=now)
         found = self.get(plan.key, tracking_uri)
         if found is None:
@@ -106,9 +108,18 @@ class Outbox:
         """Record that an attempt failed; the delivery keeps waiting."""
         self._write("fail", key=delivery.key, tracking_uri=delivery.tracking_uri, last_error=error)
 
+    def forget(self, delivery: Delivery) -> None:
+        """Give a delivery up: it waits no more, until somebody puts it again."""
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        self._write("forget", key=delivery.key, tracking_uri=delivery.tracking_uri, forgotten_at=now)
+
     def waiting(self) -> list[Delivery]:
-        """Deliveries that are not finished, in the order they were put."""
+        """Deliveries that are neither finished nor given up, in the order they were put."""
         return [_delivery(row) for row in self._read("waiting")]
+
+    def forgotten(self) -> list[Delivery]:
+        """Deliveries that were given up, in the order they were put."""
+        return [_delivery(row) for row in self._read("forgotten")]
 
     def close(self) -> None:
         """Close the file."""

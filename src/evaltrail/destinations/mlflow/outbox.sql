@@ -16,6 +16,22 @@ CREATE TABLE IF NOT EXISTS deliveries (
     PRIMARY KEY (key, tracking_uri)
 );
 
+-- name: create_forgotten
+-- Deliveries that were given up: they keep their row, which says how far they came, and wait no more.
+CREATE TABLE IF NOT EXISTS forgotten (
+    key TEXT NOT NULL,
+    tracking_uri TEXT NOT NULL,
+    forgotten_at TEXT NOT NULL,
+    PRIMARY KEY (key, tracking_uri)
+);
+
+-- name: forget
+INSERT OR IGNORE INTO forgotten (key, tracking_uri, forgotten_at) VALUES (:key, :tracking_uri, :forgotten_at);
+
+-- name: remember
+-- What was given up and is put again waits again.
+DELETE FROM forgotten WHERE key = :key AND tracking_uri = :tracking_uri;
+
 -- name: put
 -- A delivery that is already known keeps its phase; its files may have moved.
 INSERT INTO deliveries (key, tracking_uri, plan, created_at) VALUES (:key, :tracking_uri, :plan, :created_at)
@@ -40,4 +56,11 @@ UPDATE deliveries SET attempts = attempts + 1, last_error = :last_error
 WHERE key = :key AND tracking_uri = :tracking_uri;
 
 -- name: waiting
-SELECT * FROM deliveries WHERE phase <> 'finished' ORDER BY rowid;
+SELECT * FROM deliveries
+WHERE phase <> 'finished' AND (key, tracking_uri) NOT IN (SELECT key, tracking_uri FROM forgotten)
+ORDER BY rowid;
+
+-- name: forgotten
+SELECT * FROM deliveries
+WHERE phase <> 'finished' AND (key, tracking_uri) IN (SELECT key, tracking_uri FROM forgotten)
+ORDER BY rowid;

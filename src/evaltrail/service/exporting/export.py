@@ -263,6 +263,7 @@ def _metadata(receipt: Receipt | None, done: Exported) -> dict[str, Any]:
         "metrics_logged": receipt.metrics_logged,
         "params_logged": receipt.params_logged,
         "artifacts_logged": receipt.artifacts_logged,
+        "traces_logged": receipt.traces_logged,
         "skipped": [{"what": item.what, "why": item.why} for item in receipt.skipped],
         "is_existing": receipt.is_existing,
     }

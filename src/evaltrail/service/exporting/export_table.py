@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
 import msgspec
 
+from evaltrail.config.composition.problems import Problems
 from evaltrail.core.errors import InputError
 from evaltrail.core.ids import nearest
 from evaltrail.core.values import Json
@@ -28,9 +29,21 @@ _KINDS = {
     "str": "text",
 }
 """What people call the kinds of values that msgspec names."""
-_MISPLACED = re.compile(r"(?P<why>.*?)(?: - at `(?P<key>key )?.*?\$(?:\.(?P<name>\w+))?.*)?", re.DOTALL)
-"""How msgspec says what is wrong, and where."""
+_MISPLACED = re.compile(r"(?P<why>.*?)(?: - at `.*)?", re.DOTALL)
+"""How msgspec says what is wrong, and where in the value."""
 _Options = TypeVar("_Options")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """The options that somebody gave one destination."""
+
+    values: Mapping[str, Json] = field(default_factory=dict)
+    """Under the names of the table; None means the default."""
+    places: Mapping[str, str] = field(default_factory=dict)
+    """Option to where it stands: a file and line, ``-o KEY``, or a flag."""
+    errors: tuple[InputError, ...] = ()
+    """What of it cannot be meant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,54 +74,60 @@ class OptionTable(Generic[_Options]):
         """Options that take several texts, or one."""
         return _LISTS
 
-    def named(self, config: Mapping[str, Json], *, where: str = "config") -> dict[str, Json]:
+    def given(
+        self, config: Mapping[str, Json], *, where: str = "config", places: Mapping[str, str] | None = None
+    ) -> Given:
         """The options under the names of the table, whichever vocabulary they were given in.
+
+        An option that is unknown, or is given in both vocabularies with different values, is among the errors.
 
         Args:
             config: option to value; ``None`` means the default.
             where: named in errors.
-
-        Raises:
-            InputError: an option is unknown, or is given in both vocabularies with different values.
+            places: option, as it is written, to a better place than that.
         """
         values: dict[str, Json] = {}
+        known_places: dict[str, str] = {}
+        errors: list[InputError] = []
         for name, value in config.items():
+            place = (places or {}).get(str(name), where)
             own = OTHER_WORDS.get(str(name), str(name))
             if own not in self.known:
-                raise self.unknown(str(name), where)
+                errors.append(self.unknown(str(name), place))
+                continue
             known = values.get(own)
             if known is not None and value is not None and known != value:
                 words = " and ".join(word for word in config if OTHER_WORDS.get(word, word) == own)
-                raise InputError(
-                    f"{words} are one option and say different things", code="bad_option", where=where, hint="keep one"
-                )
+                message = f"{words} are one option and say different things"
+                errors.append(InputError(message, code="bad_option", where=place, hint="keep one"))
             values[own] = known if value is None else value
-        return values
+            known_places[own] = place
+        return Given(values=values, places=known_places, errors=tuple(errors))
 
-    def read(self, config: Mapping[str, Json], *, where: str = "config") -> _Options:
+    def read(self, given: Given) -> _Options:
         """The options as one checked value.
-
-        Args:
-            config: option to value, or the same below ``export: <dest>:``; ``None`` means the default.
-            where: named in errors.
 
         Raises:
             InputError: an option is unknown, or of the wrong type.
+            PartialError: several are; it holds an error for each.
         """
-        section = config.get("export")
-        inner = section.get(self.dest) if set(config) == {"export"} and isinstance(section, Mapping) else None
-        given = inner if isinstance(inner, Mapping) else config
-        values = {name: value for name, value in self.named(given, where=where).items() if value is not None}
-        for name in values.keys() & self.texts:
-            if isinstance(values[name], int | float) and not isinstance(values[name], bool):
-                values[name] = str(values[name])  # a run named 20251219 is a number to YAML
-        for name in values.keys() & self.lists:
-            if isinstance(values[name], str):
-                values[name] = [values[name]]
-        try:
-            return msgspec.convert(values, self.kind)
-        except msgspec.ValidationError as error:
-            raise self._wrong(error, where) from error
+        problems = Problems()
+        for error in given.errors:
+            problems.take(error)
+        values = {name: self._meant(name, value) for name, value in given.values.items() if value is not None}
+        for name, value in values.items():
+            try:
+                msgspec.convert({name: value}, self.kind)
+            except msgspec.ValidationError as error:
+                problems.take(self._wrong(name, error, given.places.get(name, "")))
+        problems.tell()
+        return msgspec.convert(values, self.kind)
+
+    def _meant(self, name: str, value: Json) -> Json:
+        """A value as people mean it: numbers may be names, and one text may be a list."""
+        if name in self.texts and isinstance(value, int | float) and not isinstance(value, bool):
+            return str(value)  # a run named 20251219 is a number to YAML
+        return [value] if name in self.lists and isinstance(value, str) else value
 
     def unknown(self, name: str, where: str) -> InputError:
         """The error of an option that nobody knows, or only another destination."""
@@ -122,16 +141,17 @@ class OptionTable(Generic[_Options]):
             )
         words = self.known | set(OTHER_WORDS)
         hint = nearest(name, words) or f"known: {', '.join(sorted(words))}"
-        return InputError(f"the exporter has no option {name!r}", code="unknown_option", where=where, hint=hint)
+        message = f"{'.'.join(self.section)} has no option {name!r:.120}"
+        return InputError(message, code="unknown_option", where=where, hint=hint)
 
-    def _wrong(self, error: msgspec.ValidationError, where: str) -> InputError:
+    def _wrong(self, name: str, error: msgspec.ValidationError, where: str) -> InputError:
         """What msgspec says of a value, in words of ours: which option, and what it must be."""
         found = _MISPLACED.fullmatch(str(error))
-        name = found["name"] if found and found["name"] else ""
         why = re.sub(r"`(.*?)`", lambda kind: _plain(kind[1]), found["why"] if found else str(error))
         choices = [word for word in get_args(get_type_hints(self.kind).get(name)) if isinstance(word, str)]
         hint = f"known: {', '.join(choices)}" if choices else f"{why[:1].lower()}{why[1:]}"
-        return InputError(f"the value of option {name!r} cannot be used", code="bad_option", where=where, hint=hint)
+        message = f"the value of {'.'.join((*self.section, name))} cannot be used"
+        return InputError(message, code="bad_option", where=where, hint=hint)
 
 
 def option_names(kind: type[Any]) -> frozenset[str]:

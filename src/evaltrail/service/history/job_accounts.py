@@ -29,7 +29,7 @@ from evaltrail.store.job_folders import (
     jobs_below,
 )
 
-DeliveryWord = Literal["", "delivered", "delivered_since", "waiting", "refused", "interrupted", "missing"]
+DeliveryWord = Literal["", "delivered", "delivered_since", "waiting", "forgotten", "refused", "interrupted", "missing"]
 """What became of what a job was to deliver; empty = nothing was, or it is not known yet; missing = nobody did."""
 
 _BEGINS_SECONDS = 5.0
@@ -141,6 +141,15 @@ def _missing(job: Job) -> Mapping[str, str]:
     }
 
 
+def _forgotten(job: Job) -> Mapping[str, str]:
+    return {
+        "code": "forgotten",
+        "message": "the delivery of what the jobs came to was given up",
+        "hint": f"`evaltrail resume {job.invocation_id[:8]}` delivers it after all",
+        "where": str(job.folder or ""),
+    }
+
+
 def is_own(job: Job) -> bool:
     """Whether evaltrail has launched a job whose folder is here."""
     return job.folder is not None and (job.folder / SPEC).is_file()
@@ -172,12 +181,14 @@ def _account(job: Job, state: JobState, outcome: JobOutcome | None, waiting: Wai
         errors = () if state == "success" else (_ended(job, state, code),)
         return JobAccount(job=job, state=state, exit_code=code, done=done, total=total, errors=errors)
     word = _delivery_word(job, outcome, waiting)
-    is_late = word == "delivered_since"
-    told = tuple(error for error in outcome.errors if not (is_late and error.get("code") in _AWAY))
+    is_late, is_forgotten = word == "delivered_since", word == "forgotten"
+    told = tuple(error for error in outcome.errors if not (is_late or is_forgotten) or error.get("code") not in _AWAY)
+    if is_forgotten:
+        told = (*told, _forgotten(job))
     return JobAccount(
         job=job,
         state=state,
-        exit_code=outcome.task_code if is_late else outcome.exit_code,
+        exit_code=outcome.task_code or int(is_forgotten) if is_late or is_forgotten else outcome.exit_code,
         done=done,
         total=total,
         delivery=word,
@@ -201,8 +212,10 @@ def _delivery_word(job: Job, outcome: JobOutcome, waiting: WaitingDeliveries) ->
     if delivery is None:
         return ""
     if _is_left(outcome):
-        is_here = not waiting.is_known or waiting.has_any(job.invocation_id, (job.id, *delivery.jobs))
-        return "waiting" if is_here else "delivered_since"
+        jobs = (job.id, *delivery.jobs)
+        if not waiting.is_known or waiting.waiting.has_any(job.invocation_id, jobs):
+            return "waiting"
+        return "forgotten" if waiting.forgotten.has_any(job.invocation_id, jobs) else "delivered_since"
     if delivery.exit_code == InterruptError.exit_code:
         return "interrupted"
     return "refused" if delivery.exit_code else "delivered"

@@ -15,7 +15,7 @@ from typing import Any
 from evaltrail.bundle.folders import hold_lock
 from evaltrail.config.composition.env_values import resolve_values
 from evaltrail.config.settings import Settings, with_variables
-from evaltrail.core.errors import BusyError, EvaltrailError, InputError
+from evaltrail.core.errors import BusyError, EvaltrailError, InputError, PartialError
 from evaltrail.core.job import JobSpec
 from evaltrail.service.exporting.export_config import read_options
 from evaltrail.service.history.job_states import job_states
@@ -119,7 +119,7 @@ def _deliver(spec: JobSpec, ends: Mapping[str, str], settings: Settings) -> JobD
             named = list(ends) if is_alone(spec) else [spec.invocation_id]
             done = export_invocations(named, options, settings, dest=destination)
         except EvaltrailError as error:
-            errors.append(error)
+            errors += error.errors if isinstance(error, PartialError) else [error]
             continue
         receipts += [{"dest": destination, **receipt} for receipt in told_receipts(done)]
         errors += done.errors

@@ -75,7 +75,7 @@ def write_down(jobs: Sequence[JobFolder], environ: Mapping[str, str], slurm_ids:
 def child_environ(settings: Settings) -> dict[str, str]:
     """The variables of a job's process, which stands in another folder: paths in them are absolute."""
     environ = {**settings.environ, "EVALTRAIL_HOME": str(settings.home)}
-    for name in ("NEMO_EVALUATOR_EXEC_DB_FILE", "EVALTRAIL_DATASETS_DIR"):
+    for name in ("NEMO_EVALUATOR_EXEC_DB_FILE", "EVALTRAIL_DATASETS_DIR", "EVALTRAIL_COMMANDS_DIR"):
         if environ.get(name):
             environ[name] = os.path.abspath(os.path.expanduser(environ[name]))  # noqa: PTH100, PTH111  a text stays a text
     if environ.get("PYTHONPATH"):

@@ -15,14 +15,9 @@ from evaltrail.core.ids import new_id, slug
 from evaltrail.core.job import JobSpec
 from evaltrail.core.run_config import RunConfig, TaskEntry
 from evaltrail.core.values import Json
-from evaltrail.destinations.files.destination import FilesDestination
-from evaltrail.destinations.mlflow.labels import check_tag_names
-from evaltrail.destinations.mlflow.naming import checked_experiment
-from evaltrail.destinations.mlflow.tracking_uri import check_tracking_uri
 from evaltrail.executors.slurm_script import batch_script
 from evaltrail.models.address import parse_address
-from evaltrail.service.exporting.export_config import ExportOptions, export_uri, read_options
-from evaltrail.service.launching.auto_export import export_settings
+from evaltrail.service.launching.export_check import check_export
 from evaltrail.service.launching.native_order import check_native
 from evaltrail.service.launching.task_places import TaskFinder, TaskPlace
 
@@ -85,10 +80,12 @@ def plan_launch(
     notices = list(config.notices)
     try:
         _check_slurm(config)
-        if jobs:
-            notices += _check_export(jobs[0], settings)
     except InputError as error:
         errors.append(error)
+    if jobs:
+        check = check_export(jobs[0], config.export_places, settings)
+        errors += check.errors
+        notices += check.notices
     errors = list({str(error): error for error in errors}.values())  # one key missing is told once for all tasks
     if errors:
         raise errors[0] if len(errors) == 1 else PartialError(errors, exit_code=InputError.exit_code)
@@ -172,28 +169,6 @@ def _check_slurm(config: RunConfig) -> None:
             options=config.slurm,
             walltime_s=config.walltime_s,
         )
-
-
-def _check_export(spec: JobSpec, settings: Settings) -> list[str]:
-    """Find out what would keep results from being delivered; what is left out of the variables is told.
-
-    Raises:
-        InputError: an option is wrong, or no MLflow is named.
-    """
-    if not spec.destinations:
-        return []
-    missing = resolve_values(spec.export_env, settings.environ).missing
-    inner = export_settings(spec, settings)
-    for destination in spec.destinations:
-        options = read_options(spec.export.get(destination, {}), dest=destination, where=f"export.{destination}")
-        if isinstance(options, ExportOptions):
-            check_tracking_uri(export_uri(options, inner))
-            delivery = options.delivery()
-            check_tag_names(delivery.tags)
-            checked_experiment(delivery.experiment or delivery.default_experiment)
-        else:
-            FilesDestination(options).check(())
-    return [f"env_vars.export: the variable {name} is not set and is left out" for name in missing]
 
 
 def _public(whole: Mapping[str, Json], secrets: frozenset[str]) -> Mapping[str, Json]:

@@ -14,18 +14,19 @@ from evaltrail.config.settings import Settings
 from evaltrail.core.errors import InputError
 from evaltrail.core.ids import nearest
 from evaltrail.core.job import JobSpec
-from evaltrail.core.request import EvaluationRequest, ModelTarget, RequestLimits
+from evaltrail.core.request import EvaluationRequest, ModelTarget, RequestLimits, Wording
 from evaltrail.core.values import Json, Scalar
 from evaltrail.models.address import parse_address
-from evaltrail.providers.native import NativeTask
-from evaltrail.providers.tasks import read_task
+from evaltrail.providers.catalog import open_task
 from evaltrail.service.evaluation.order import Order, check_limits
 
 _GENERATION = {"temperature": "temperature", "top_p": "top_p", "max_new_tokens": "max_tokens"}
 """The launcher's word to the endpoint's."""
 _LIMITS = {"parallelism": "concurrency", "request_timeout": "timeout_s", "max_retries": "max_retries"}
 _EXTRA = ("generation", "headers", "repeats", "rpm", "samples", "seed", "tpm")
-"""What we act on below ``params.extra``; the rest is logged with the run."""
+"""What we act on below ``params.extra``; the rest is for the task's provider, and logged with the run."""
+_PATHS = ("dataset_path", "include_path")
+"""Parameters that name a place, relative to where the job was launched."""
 _ROUTES = {"chat": "/chat/completions", "completions": "/completions", "completions_logprob": "/completions"}
 
 
@@ -58,9 +59,10 @@ def native_order(spec: JobSpec) -> Order:
         seed=_whole(extra.get("seed"), "extra.seed"),
         repeats=_whole(extra.get("repeats"), "extra.repeats"),
         generation={**generation, **_mapping(extra.get("generation"), "extra.generation")},
-        params={f"extra.{name}": _scalar(value) for name, value in extra.items() if name not in _EXTRA},
+        params={name: _param(name, value, spec.cwd) for name, value in extra.items() if name not in _EXTRA},
+        params_prefix="extra.",
     )
-    return Order(request=request, delivery=None, allow_unscored=spec.allow_unscored)
+    return Order(request=request, delivery=None, allow_unscored=spec.allow_unscored, wording=_wording(spec))
 
 
 def check_native(spec: JobSpec, settings: Settings) -> None:
@@ -71,8 +73,17 @@ def check_native(spec: JobSpec, settings: Settings) -> None:
     """
     order = native_order(spec)
     check_limits(order.request.limits, order.allow_unscored)
-    NativeTask(read_task(Path(spec.place)), order.request, settings.datasets_dir)
+    open_task(spec.place, order.request, datasets_dir=settings.datasets_dir, environ=settings.environ)
     find_key(order.request.target, settings.openai_base_url, settings.environ)
+
+
+def _wording(spec: JobSpec) -> Wording:
+    """What errors call the settings of a job's target: the keys of the run configuration."""
+    return Wording(
+        url="target.api_endpoint.url",
+        api_key_env="target.api_endpoint.api_key_name: NAME",
+        resume=f"`evaltrail resume {spec.id}`",
+    )
 
 
 def _url(spec: JobSpec) -> str:
@@ -101,6 +112,12 @@ def _whole(value: Json, where: str) -> int | None:
     if value is None or (isinstance(value, int) and not isinstance(value, bool)):
         return value
     raise InputError(f"a whole number is wanted, not {value!r:.80}", code="bad_value", where=where)
+
+
+def _param(name: str, value: Json, folder: str) -> Scalar:
+    if name in _PATHS and isinstance(value, str) and "://" not in value:
+        return str(Path(folder, Path(value).expanduser()))
+    return _scalar(value)
 
 
 def _scalar(value: Json) -> Scalar:

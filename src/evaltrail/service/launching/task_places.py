@@ -9,6 +9,7 @@ from pathlib import Path
 from evaltrail.core.errors import InputError
 from evaltrail.core.ids import nearest
 from evaltrail.core.job import ProviderName
+from evaltrail.providers.catalog import provider_named
 from evaltrail.providers.nemo.framework import Harness
 from evaltrail.providers.nemo.harnesses import find_harnesses, find_task, search_paths
 from evaltrail.providers.tasks import read_task
@@ -27,7 +28,7 @@ class TaskPlace:
 
     provider: ProviderName
     place: str
-    """A task file's absolute path, or ``harness.task``."""
+    """A task file's absolute path, ``provider/task``, or ``harness.task`` of a NeMo evaluator's."""
     name: str
     """What the job's folder is called after."""
     endpoint_types: tuple[str, ...] = ()
@@ -51,7 +52,8 @@ class TaskFinder:
         """The place of a task.
 
         Args:
-            name: a task file, ``native.NAME``, ``harness.task``, or a task that only one harness has.
+            name: a task file, ``native.NAME``, ``provider/task`` or ``provider.task`` of a provider of ours,
+                ``harness.task``, or a task that only one harness has.
             where: file and line, for errors.
 
         Raises:
@@ -59,6 +61,9 @@ class TaskFinder:
         """
         if name.lower().endswith(_ENDINGS):
             return _native(self._task_file(name, where))
+        owner, _, rest = name.partition("/")
+        if rest and (provider := provider_named(owner)):
+            return TaskPlace(provider="native", place=f"{provider}/{rest}", name=rest)
         harness, dot, task = name.partition(".")
         if harness == NATIVE and dot:
             return _native(self._named(task, where))
@@ -67,6 +72,8 @@ class TaskFinder:
         except InputError as error:
             if error.code != "unknown_task":
                 raise
+            if task and (provider := provider_named(harness)):
+                return TaskPlace(provider="native", place=f"{provider}/{task}", name=name)
             is_sure = error.hint.startswith(("pip", "did you mean"))
             hint = error.hint if is_sure else nearest(name, self.names()) or error.hint
             raise InputError(error.message, code=error.code, where=where, hint=hint) from None
