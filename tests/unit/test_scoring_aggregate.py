@@ -122,7 +122,7 @@ def test_no_figure_is_ever_nan_and_every_sample_is_counted(rows, group_of):
         numbers = (made.value, made.stderr, made.ci_low, made.ci_high, made.floor)
         assert all(number is None or math.isfinite(number) for number in numbers)
         assert (made.value is None) == (made.n == 0)
-        if "@" not in made.name:
+        if "@" not in made.name and "^" not in made.name:
             assert made.n + made.n_unscored == len(rows)
 
 
@@ -211,7 +211,26 @@ def test_pass_at_k_is_the_mean_of_the_unbiased_estimates():
         assert made[f"pass@{k}"].value == pytest.approx(sum(pass_at_k(4, count, k) for count in right) / 4)
         assert made[f"pass@{k}"].n == 4
     assert made["pass@1"].value == made["grade"].value
-    assert list(made) == ["grade", "pass@1", "pass@2", "pass@4", "maj@4"]
+    assert list(made) == ["grade", "pass@1", "pass@2", "pass@4", "pass^2", "pass^4", "maj@4"]
+
+
+def test_pass_hat_k_is_the_mean_chance_that_all_of_k_are_right():
+    """Beside pass@k stands pass^k for each k above 1; an item that is right now and then counts for little."""
+    right = [0, 1, 2, 4]
+    made = figures((sample(i, r < count, repeat=r) for i, count in enumerate(right) for r in range(4)), repeats=4)
+    assert made["pass^2"].value == pytest.approx((0 + 0 + 1 / 6 + 1) / 4)
+    assert made["pass^4"].value == pytest.approx(1 / 4)
+    assert made["pass^4"].n == 4
+
+
+def test_a_grade_that_is_better_false_has_no_pass_at_k():
+    """A screen that says True to what is bad neither passes nor renames the other grade's figures."""
+    bad = Given("bad", better="lower")
+    samples = [
+        Sample(id="0", index=0, repeat=r, output="x", scores={"a": as_score(value=True), "bad": as_score(value=True)})
+        for r in range(2)
+    ]
+    assert list(figures(samples, Given("a"), bad, repeats=2)) == ["a", "pass@1", "pass@2", "pass^2", "maj@2", "bad"]
 
 
 def test_items_with_too_few_scored_repeats_are_left_out_by_name():
@@ -252,7 +271,7 @@ def test_several_grades_name_whose_pass_at_k_it_is():
         for r in range(2)
     ]
     assert list(figures(samples, Given("a"), Given("b"), Given("f"), repeats=2)) == [
-        "a", "a_pass@1", "a_pass@2", "a_maj@2", "b", "b_pass@1", "b_pass@2", "b_maj@2", "f",
+        "a", "a_pass@1", "a_pass@2", "a_pass^2", "a_maj@2", "b", "b_pass@1", "b_pass@2", "b_pass^2", "b_maj@2", "f",
     ]  # fmt: skip
 
 

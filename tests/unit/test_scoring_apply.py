@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 
+import pytest
+
+from evaltrail.core.errors import EndpointError, StorageError
 from evaltrail.core.sample import Sample, Score, Usage
-from evaltrail.scoring.apply import score_into
+from evaltrail.scoring.apply import Bench, judge_into, score_into
 from evaltrail.scoring.exact import ExactMatch
 from evaltrail.scoring.speed import Latency, Tokens
 
@@ -71,3 +75,31 @@ def test_what_was_not_measured_is_a_reason():
     stored = Sample(id="s", index=0, output="4", usage=Usage(prompt_tokens=7))
     assert Latency().score(stored).reason == "not_measured"
     assert Tokens().score(stored).reason == "no_usage"
+
+
+class Judging(Broken):
+    """A judge that ends in an error."""
+
+    target, headers, fields = "", {}, ()
+
+    def __init__(self, error):
+        self.error = error
+
+    async def judge(self, sample, model):
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [StorageError("the disk is full"), EndpointError("the endpoint is gone")])
+def test_what_every_further_sample_would_meet_ends_the_run(error):
+    """A full disk is no failure of the judge: the sample is not journalled as unscored, but asked again later."""
+    scores = {}
+    with pytest.raises(type(error)):
+        asyncio.run(judge_into(Sample(id="s", index=0, output="4"), [Bench(Judging(error), None)], scores))
+    assert scores == {}
+
+
+def test_a_judge_that_raises_anything_else_fails_alone():
+    """As a metric does."""
+    scores = {}
+    asyncio.run(judge_into(Sample(id="s", index=0, output="4"), [Bench(Judging(KeyError("x")), None)], scores))
+    assert scores["broken"].reason == "metric_error"

@@ -11,15 +11,19 @@ from evaltrail.core.errors import InputError
 from evaltrail.core.sample import Sample
 from evaltrail.scoring.catalog import METRICS, make_metrics
 
+HEURISTICS = [name for name, place in METRICS.builtin.items() if ".scoring." in place and ".judging." not in place]
+NEEDED = {"cost": {"input_per_million": 1, "output_per_million": 2.5}}
+OBSERVES = {"latency", "tokens", "cost", "token_count", "flesch_kincaid", "ari"}
 
-@pytest.mark.parametrize("name", METRICS.builtin)
+
+@pytest.mark.parametrize("name", HEURISTICS)
 def test_every_built_in_bears_its_name_and_meets_the_protocol(name):
     """A metric is found under the very name that its results will carry."""
-    (metric,) = make_metrics([name])
+    (metric,) = make_metrics([{name: NEEDED.get(name)}])
     assert metric.name == name
-    assert metric.source == f"{name}/1"
-    assert metric.better in {"higher", "lower"}
-    assert metric.is_grade is (name not in {"latency", "tokens"})
+    assert metric.source == ("toxicity_word_list/1" if name == "toxicity" else f"{name}/1")
+    assert metric.better in {"higher", "lower", "neither"}
+    assert metric.is_grade is (name not in OBSERVES)
     score = metric.score(Sample(id="s", index=0, output="x"))
     assert (score.value is None) == bool(score.reason)
 
@@ -43,6 +47,7 @@ def test_the_order_and_options_of_the_list_are_kept():
         ([{"bleu": {"tokenize": "flores200"}}], "bad_option", "invalid enum"),
         ([{"regex": {"pattern": "("}}], "bad_pattern", "cannot be read"),
         (["exact_match", {"exact_match": {"strip": False}}], "duplicate_metric", "metrics[1]"),
+        ([{"toxicity": {"folder": "/"}}], "unknown_option", "words, classifier, label"),
         ([{"exact_match": {}, "bleu": {}}], "bad_metric", "one name"),
         ([{"exact_match": 3}], "bad_metric", "{name: {option: value}}"),
         ([3], "bad_metric", "3 is no metric"),
@@ -68,8 +73,9 @@ def test_the_usual_metrics_load_nothing_heavy():
     """exact_match, token_f1 and the aggregate start without regex, sacrebleu, numpy or scipy."""
     program = (
         "import sys; from evaltrail.scoring.catalog import make_metrics; import evaltrail.scoring.aggregate;"
-        "make_metrics(['exact_match', 'token_f1', 'rougeL', 'numeric']);"
-        "print([name for name in ('regex', 'sacrebleu', 'numpy', 'scipy', 'mlflow') if name in sys.modules])"
+        "make_metrics(['exact_match', 'token_f1', 'rougeL', 'numeric', 'levenshtein', 'ndcg', 'toxicity', 'ari']);"
+        "heavy = ('regex', 'sacrebleu', 'jsonschema_rs', 'numpy', 'scipy', 'mlflow');"
+        "print([name for name in heavy if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -1,4 +1,4 @@
-"""pass@k and the majority vote against their definitions."""
+"""pass@k, pass^k and the majority vote against their definitions."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaltrail.stats.passk import majority, pass_at_k, repeat_steps
+from evaltrail.stats.passk import majority, pass_at_k, pass_hat_k, repeat_steps
 
 cases = st.integers(1, 9).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n), st.integers(1, n)))
 
 
 @given(cases)
 def test_it_is_a_share_of_all_draws(case):
-    """Counting every draw of k answers gives pass@k (any right) exactly."""
+    """Counting every draw of k answers gives pass@k (any right) and pass^k (all right) exactly."""
     n, correct, k = case
     draws = list(combinations([1] * correct + [0] * (n - correct), k))
     assert pass_at_k(n, correct, k) == float(Fraction(sum(map(any, draws)), len(draws)))
+    assert pass_hat_k(n, correct, k) == float(Fraction(sum(map(all, draws)), len(draws)))
 
 
 def test_large_numbers_neither_overflow_nor_cancel():
@@ -34,8 +35,9 @@ def test_large_numbers_neither_overflow_nor_cancel():
 @pytest.mark.parametrize(("n", "correct", "k"), [(3, 4, 1), (3, -1, 1), (3, 1, 0), (3, 1, 4), (0, 0, 1)])
 def test_impossible_counts_are_refused(n, correct, k):
     """Counts that no repeats can have are an error."""
-    with pytest.raises(ValueError, match="no estimate"):
-        pass_at_k(n, correct, k)
+    for chance in (pass_at_k, pass_hat_k):
+        with pytest.raises(ValueError, match="no estimate"):
+            chance(n, correct, k)
 
 
 @pytest.mark.parametrize(

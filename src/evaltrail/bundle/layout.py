@@ -5,6 +5,7 @@ request.json       what was asked for, without secrets
 samples.parquet    every sample of every task, one row each
 report.md          the table, the counts, how to repeat it
 logs/run.log       what happened when
+harness/N/         what a program left that ran the Nth task, as it left it
 answers/*.jsonl    the journals; they serve `--reuse-answers` and are no artifacts
 """
 
@@ -26,6 +27,7 @@ SAMPLES = "samples.parquet"
 REPORT = "report.md"
 LOG = "logs/run.log"
 ANSWERS = "answers"
+LEFT = "harness"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

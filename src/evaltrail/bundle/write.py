@@ -95,9 +95,10 @@ def check_out(wanted: Path) -> None:
 
 
 def _manifest(bundle: ResultBundle, folder: Path) -> bytes:
-    entries = tuple(
-        _entry(folder, path, role, kind) for path, (role, kind) in _ROLES.items() if (folder / path).is_file()
-    )
+    files = [(path, role, kind) for path, (role, kind) in _ROLES.items() if (folder / path).is_file()]
+    left = sorted(file for file in (folder / layout.LEFT).rglob("*") if file.is_file() and not file.is_symlink())
+    files += [(file.relative_to(folder).as_posix(), "extra", _media_type(file)) for file in left]
+    entries = tuple(_entry(folder, *about) for about in files)
     manifest = layout.Manifest(
         schema_version=layout.SCHEMA_VERSION,
         id=bundle.id,
@@ -113,6 +114,17 @@ def _manifest(bundle: ResultBundle, folder: Path) -> bytes:
         ended_at=bundle.ended_at,
     )
     return msgspec.json.format(msgspec.json.encode(manifest), indent=1)
+
+
+def _media_type(file: Path) -> str:
+    """By the file's ending, of the few that harnesses leave."""
+    kinds = {
+        ".json": "application/json",
+        ".jsonl": "application/x-ndjson",
+        ".log": "text/plain",
+        ".md": "text/markdown",
+    }
+    return kinds.get(file.suffix, "application/octet-stream")
 
 
 def _entry(folder: Path, path: str, role: Role, media_type: str) -> layout.Entry:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from evaltrail.core.values import Json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +24,8 @@ class Prompt:
     """Passages the answer may be found in, for baselines."""
     choices: tuple[str, ...] = ()
     """The options of a multiple choice question, in order."""
+    extra: Mapping[str, Json] = field(default_factory=dict)
+    """Settings of this one request, such as ``response_format``; they go into its body beside those of all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,3 +54,5 @@ class Answer:
     """Requests sent for this answer."""
     choice_logprobs: tuple[float, ...] = ()
     """One log-probability per choice where the endpoint was asked for them, else empty."""
+    tool_arguments: str = ""
+    """What the first tool call was called with, as JSON text; where it is set and no text came, ``error`` is empty."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from evaltrail.core.artifact import Role
+from evaltrail.core.trace_choice import TraceChoice
 from evaltrail.core.values import Scalar
 
 RunLayout = Literal["per_bundle", "per_task", "per_file", "nested"]
@@ -25,6 +26,14 @@ class DeliveryOptions:
     """Set instead of a name where MLFLOW_EXPERIMENT_ID says so."""
     run_id: str = ""
     """An existing run to land in (MLFLOW_RUN_ID); empty = a new one."""
+    stays_open: bool = False
+    """The run to land in is its user's, and goes on after us: its status and what it holds are left as they are."""
+    part: str = ""
+    """Name under which this result stands apart from others in a run that stays open; empty = it is the only one."""
+    taken_params: Mapping[str, str] = field(default_factory=dict)
+    """Params that a run which stays open has already; what says otherwise is left out."""
+    taken_metrics: frozenset[str] = frozenset()
+    """Metrics that it has already, as MLflow stores their names; ours of the same name are left out."""
     parent_run_id: str = ""
     """The run to be a child of (an active run); empty = none."""
     run_name: str = ""
@@ -36,6 +45,8 @@ class DeliveryOptions:
     """Empty = as the settings say, else ``per_bundle``."""
     table_rows: int = 2000
     """Rows of ``eval_results_table.json`` at most."""
+    traces: TraceChoice | None = None
+    """Samples that become traces with their scores as assessments; None = as the settings say, else none."""
     default_experiment: str = "evaltrail"
     """The road's experiment where neither the user nor a variable names one."""
     log_metrics: tuple[str, ...] = ()
@@ -69,6 +80,8 @@ class Receipt:
     metrics_logged: int = 0
     params_logged: int = 0
     artifacts_logged: int = 0
+    traces_logged: int = 0
+    """Samples that the run has as traces."""
     skipped: tuple[Skipped, ...] = ()
     status: str = ""
     """MLflow's word: FINISHED, FAILED or KILLED."""

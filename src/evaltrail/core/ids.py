@@ -37,5 +37,10 @@ def slug(text: str) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """``did you mean 'x'?`` with the closest known word, or an empty string when none is close."""
-    close = get_close_matches(word, list(known), n=1)
-    return f"did you mean {close[0]!r}?" if close else ""
+    close = nearest_word(word, known)
+    return f"did you mean {close!r}?" if close else ""
+
+
+def nearest_word(word: str, known: Iterable[str]) -> str:
+    """The closest known word, or an empty string when none is close."""
+    return next(iter(get_close_matches(word, list(known), n=1)), "")

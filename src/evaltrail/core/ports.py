@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, Self
 
 from evaltrail.core.answer import Answer, Prompt
+from evaltrail.core.dataset import Dataset
 from evaltrail.core.metric import Better
+from evaltrail.core.progress import ProgressSink
+from evaltrail.core.request import ModelTarget, RequestLimits
 from evaltrail.core.result import ResultBundle
 from evaltrail.core.sample import Sample, Score
 from evaltrail.core.source import Evidence, Source
+from evaltrail.core.values import Scalar
 
 
 class Model(Protocol):
@@ -39,6 +45,18 @@ class Model(Protocol):
         """
         ...
 
+    async def embed(self, texts: Sequence[str], *, model: str = "") -> tuple[tuple[float, ...], ...]:
+        """One vector a text, in order.
+
+        Args:
+            texts: at least one.
+            model: name of the model that makes them at the same endpoint; empty = this one.
+
+        Raises:
+            EndpointError: the model makes no embeddings, or failed to after all retries.
+        """
+        ...
+
     async def __aenter__(self) -> Self:
         """Open what is needed to ask."""
         ...
@@ -48,8 +66,8 @@ class Model(Protocol):
         ...
 
 
-class Metric(Protocol):
-    """Scores one sample at a time; the aggregate is made by ``scoring.aggregate``."""
+class Instrument(Protocol):
+    """What aggregation has to know of anything that scores samples, be it a metric or a judge."""
 
     name: str
     better: Better
@@ -59,8 +77,68 @@ class Metric(Protocol):
     is_grade: bool
     """Whether it grades (what it cannot score counts as unscored) or only observes (latency, tokens)."""
 
+
+class Metric(Instrument, Protocol):
+    """Scores one sample at a time; the aggregate is made by ``scoring.aggregate``."""
+
     def score(self, sample: Sample) -> Score:
         """The score of a sample that has an output; pure and bounded."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderCall:
+    """What a program that runs a task is given."""
+
+    target: ModelTarget
+    limits: RequestLimits
+    api_key: str
+    """The key itself; reaches the program by its environment only. Empty = none."""
+    environ: Mapping[str, str]
+    """Every variable the program may see."""
+    on_progress: ProgressSink
+    log: Path
+    """File that what it prints goes to."""
+    secrets: tuple[str, ...] = ()
+    """Values that the log must not hold."""
+
+
+class FolderTask(Protocol):
+    """A task that another program runs: it leaves a folder that a reader knows."""
+
+    name: str
+    """As it is called in results, such as ``arc_easy``."""
+    provider: str
+    provider_version: str
+    leaves: str
+    """Name of the reader that knows what it leaves; empty = whichever knows it."""
+    repeats: int
+    total: int
+    """Samples to be expected; 0 where that is not known before."""
+    dataset: Dataset | None
+
+    @property
+    def identity(self) -> str:
+        """Digest of everything that decides what is asked and how it is scored, except the model."""
+        ...
+
+    def config(self) -> Mapping[str, Scalar]:
+        """The settings that become params, flat."""
+        ...
+
+    def run(self, folder: Path, call: FolderCall) -> Path:
+        """The folder that holds the results now, below the given one.
+
+        Args:
+            folder: of this task alone; what lies there from an earlier, cut-short call is gone on from.
+            call: whom to ask, and how.
+
+        Raises:
+            InputError: a setting turns out to be wrong.
+            EndpointError: the endpoint refuses or is gone; answers are kept.
+            EvaltrailError: the program failed; the message says how, the log has the rest.
+            KeyboardInterrupt: it came while the program ran, which has ended.
+        """
         ...
 
 

@@ -20,11 +20,26 @@ class ModelTarget:
     """Name of the environment variable that holds the key; empty = OPENAI_API_KEY where set."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Extra request headers; their values are secrets."""
+    is_asked: bool = True
+    """False where it answered elsewhere: the data bring its outputs, and nothing is asked."""
 
     @property
     def is_baseline(self) -> bool:
         """Whether the model is computed here, without an endpoint."""
         return self.id.startswith("baseline:")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wording:
+    """What errors call the settings of a target, and what goes on after them: as its user knows them."""
+
+    url: str = "--url"
+    api_key_env: str = "--api-key-env NAME"
+    resume: str = "the same command"
+
+
+COMMAND_LINE = Wording()
+"""Of an evaluation whose settings are flags."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,5 +77,12 @@ class EvaluationRequest:
     """Overrides of the tasks' generation settings."""
     params: Mapping[str, Scalar] = field(default_factory=dict)
     """Task or provider parameters of the user."""
+    params_prefix: str = ""
+    """What stands before their names where they are logged."""
     reuse_answers: bool = False
     """Whether stored answers of earlier evaluations may serve this one."""
+
+    @property
+    def logged_params(self) -> dict[str, Scalar]:
+        """The parameters under the names that runs bear them by."""
+        return {f"{self.params_prefix}{name}": value for name, value in self.params.items()}

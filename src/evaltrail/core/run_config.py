@@ -69,6 +69,8 @@ class RunConfig:
     """``execution.auto_export.destinations``: mlflow, local."""
     export: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
     """Destination to its options as they stand in the file."""
+    export_places: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Destination to where each of its options stands: a file and line, or ``-o KEY=VALUE``."""
     export_env: Mapping[str, str] = field(default_factory=dict)
     """Variable to raw value, in force while results are exported."""
     folders: tuple[Path, ...] = ()

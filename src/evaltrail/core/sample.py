@@ -10,6 +10,20 @@ from evaltrail.core.values import Scalar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What one sample cost, or the judging of one score."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    latency_s: float | None = None
+    """Seconds of the last attempt."""
+    first_token_s: float | None = None
+    """Seconds to the first streamed token."""
+    attempts: int = 0
+    """Requests sent; 0 when the answer was stored or computed here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
     """One metric's value for one sample, or the reason it has none."""
 
@@ -21,20 +35,12 @@ class Score:
     """Why the value is what it is, where a judge said so."""
     source: str = ""
     """Who says it: heuristic name and version, judge model and rubric digest, or a person."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
-    """What one sample cost."""
-
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    latency_s: float | None = None
-    """Seconds of the last attempt."""
-    first_token_s: float | None = None
-    """Seconds to the first streamed token."""
-    attempts: int = 0
-    """Requests sent; 0 when the answer was stored or computed here."""
+    raw: str = ""
+    """What a judge said where it could not be read, cut to some kilobytes."""
+    votes: tuple[float | bool | str, ...] = ()
+    """What a judge said each time, where it was asked several times."""
+    usage: Usage | None = None
+    """What judging cost; None where nothing was asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from random import Random
 from typing import Self
 
 from evaltrail.core.answer import Answer, Prompt
-from evaltrail.core.errors import InputError
+from evaltrail.core.errors import EndpointError, InputError
 from evaltrail.core.ids import digest, nearest
 
 KINDS = ("extractive", "majority", "random")
@@ -66,6 +66,18 @@ class Baseline:
     async def choice_logprobs(self, prompt: Prompt, choices: Sequence[str]) -> Answer:
         """The rule's answer: a baseline has no probabilities, it chooses."""
         return await self.ask(replace(prompt, choices=tuple(choice.strip() for choice in choices)))
+
+    async def embed(self, texts: Sequence[str], *, model: str = "") -> tuple[tuple[float, ...], ...]:  # noqa: ARG002  whichever is named
+        """None: a baseline has no vectors.
+
+        Raises:
+            EndpointError: always.
+        """
+        raise EndpointError(
+            f"baseline:{self._kind} makes no embeddings for {len(texts)} texts",
+            code="no_embeddings",
+            hint="name an endpoint that does",
+        )
 
     def _extract(self, prompt: Prompt) -> str:
         sentences = [part.strip() for text in prompt.contexts for part in _SENTENCE.split(text) if part.strip()]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 
 from evaltrail.core.answer import Answer
@@ -23,6 +25,14 @@ class _Message(msgspec.Struct, gc=False):
     tool_calls: list[msgspec.Raw] | None = None
 
 
+class _Function(msgspec.Struct, frozen=True, gc=False):
+    arguments: msgspec.Raw = msgspec.Raw(b"")
+
+
+class _ToolCall(msgspec.Struct, gc=False):
+    function: _Function = _Function()
+
+
 class _Choice(msgspec.Struct, gc=False):
     message: _Message | None = None
     delta: _Message | None = None
@@ -42,6 +52,8 @@ class _Body(msgspec.Struct, gc=False):
 
 
 _decode = msgspec.json.Decoder(_Body).decode
+_decode_call = msgspec.json.Decoder(_ToolCall).decode
+_decode_text = msgspec.json.Decoder(str).decode
 
 
 class ErrorNote(msgspec.Struct, frozen=True):
@@ -51,8 +63,15 @@ class ErrorNote(msgspec.Struct, frozen=True):
     message: str = ""
 
 
-def read_answer(reply: Reply, attempts: int, *, is_chat: bool) -> Answer:
-    """The answer a 200 holds; else one with ``error``: ``garbage``, ``empty``, ``refusal`` or ``truncated``."""
+def read_answer(reply: Reply, attempts: int, *, is_chat: bool, takes_tools: bool = False) -> Answer:
+    """The answer a 200 holds; else one with ``error``: ``garbage``, ``empty``, ``refusal`` or ``truncated``.
+
+    Args:
+        reply: what came back.
+        attempts: requests sent so far.
+        is_chat: whether it answers a chat.
+        takes_tools: whether a tool call without a text is an answer too; else it is a ``refusal``.
+    """
     try:
         if reply.body.startswith((b"data:", b"event:", b":")):
             return _read_stream(reply, attempts)
@@ -63,7 +82,19 @@ def read_answer(reply: Reply, attempts: int, *, is_chat: bool) -> Answer:
         return _garbage(reply, attempts, str(error))
     if message is None:
         return _garbage(reply, attempts, "the first choice has no message")
-    return _answer(message, choice.finish_reason or "", body.usage, latency_s=reply.latency_s, attempts=attempts)
+    answer = _answer(message, choice.finish_reason or "", body.usage, latency_s=reply.latency_s, attempts=attempts)
+    if takes_tools and message.tool_calls and (arguments := _tool_arguments(message.tool_calls[0])):
+        return replace(answer, error="", detail="", tool_arguments=arguments)
+    return answer
+
+
+def _tool_arguments(call: msgspec.Raw) -> str:
+    """What a tool is called with, as JSON text; empty where nothing of it can be read."""
+    try:
+        arguments = bytes(_decode_call(call).function.arguments)
+        return whole_text(_decode_text(arguments) if arguments.startswith(b'"') else arguments.decode())
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return ""
 
 
 def _garbage(reply: Reply, attempts: int, problem: str) -> Answer:

@@ -14,13 +14,14 @@ from typing import Self
 from evaltrail.core.answer import Answer, Prompt
 from evaltrail.core.errors import EndpointError
 from evaltrail.core.ids import digest_bytes
-from evaltrail.core.request import ModelTarget, RequestLimits
+from evaltrail.core.request import COMMAND_LINE, ModelTarget, RequestLimits, Wording
 from evaltrail.core.values import Json
 from evaltrail.models.address import Route, parse_address
 from evaltrail.models.admission import Outcome
 from evaltrail.models.chat import ErrorNote, error_note, read_answer
 from evaltrail.models.connection import Reply
 from evaltrail.models.embeddings import BATCH, VectorReader
+from evaltrail.models.likelihoods import LikelihoodReader, Likelihoods
 from evaltrail.models.limiter import Limiter
 from evaltrail.models.logprobs import ASK, LogprobReader
 from evaltrail.models.reach import Reach
@@ -32,6 +33,10 @@ from evaltrail.models.transport import Transport
 
 _UNUSABLE = frozenset({"garbage", "empty"})
 """Errors of an answer with status 200 that another attempt may not have."""
+_NOT_OFFERED = frozenset({"http_400", "http_404", "http_405", "http_422", "http_501"})
+"""Errors that say: this endpoint has no such route, or not for this model."""
+_FORMS = frozenset({"response_format", "tools"})
+"""Settings of a prompt that an endpoint may not know."""
 _SWEEP_S = 0.1
 _OUTAGE_S = 60.0
 _MISS_WAIT_S = 5.0
@@ -50,6 +55,7 @@ class Endpoint:
         seed: of the back-off's jitter.
         outage_s: how long an endpoint that had served may serve nobody.
         environ: where proxies and the custom CA are named.
+        wording: what errors call the target's settings.
 
     Raises:
         InputError: the URL, a header, a proxy or a generation setting cannot be used.
@@ -65,13 +71,16 @@ class Endpoint:
         seed: int = 0,
         outage_s: float = _OUTAGE_S,
         environ: Mapping[str, str] = os.environ,
+        wording: Wording = COMMAND_LINE,
     ) -> None:
         self._address = parse_address(target.url)
         self._limits = limits
+        self._wording = wording
         self._key_name = target.api_key_env or "OPENAI_API_KEY"
         self._transport = Transport(self._address, environ)
         is_chat = self._address.route == "chat"
         self._read = partial(read_answer, is_chat=is_chat)
+        self._read_tools = partial(read_answer, is_chat=is_chat, takes_tools=True)
         self._model = target.id
         self._body = BodyWriter(target.id, generation, is_chat=is_chat)
         self._secrets = sorted({x.strip() for x in (api_key, *target.headers.values())} - {""}, key=len, reverse=True)
@@ -109,7 +118,13 @@ class Endpoint:
         Raises:
             EndpointError: every further prompt would fail too.
         """
-        return await self._call(self._head, self._body.write(prompt), self._read)
+        if not prompt.extra:
+            return await self._call(self._head, self._body.write(prompt), self._read)
+        # A 404 may mean a setting that only this prompt has, so it must not end the run.
+        read = self._read_tools if "tools" in prompt.extra else self._read
+        return await self._call(
+            self._head, self._body.write(prompt), read, is_main=prompt.extra.keys().isdisjoint(_FORMS)
+        )
 
     async def choice_logprobs(self, prompt: Prompt, choices: Sequence[str]) -> Answer:
         """The likeliest choice, with ``choice_logprobs``: log-probability of each choice as continuation of the prompt.
@@ -125,12 +140,35 @@ class Endpoint:
         body = encode_json({"model": self._model, "prompt": texts, **ASK})
         reader = LogprobReader(context, tuple(choices))
         answer = await self._call(self._head_of("completions"), body, reader, is_main=False)
-        if answer.error in {"http_400", "http_404", "http_405", "http_422", "http_501"}:
+        if answer.error in _NOT_OFFERED:
             return replace(answer, error="no_logprobs")
         return answer
 
-    async def embed(self, texts: Sequence[str]) -> tuple[tuple[float, ...], ...]:
+    async def likelihoods(self, pairs: Sequence[tuple[str, str]]) -> Likelihoods:
+        """How likely each continuation is after its context, asked in one request.
+
+        Args:
+            pairs: (context, continuation); the space between them belongs to one of them.
+
+        Raises:
+            EndpointError: every further request would fail too.
+        """
+        reader = LikelihoodReader([len(context) for context, _ in pairs])
+        body = encode_json({"model": self._model, "prompt": [start + end for start, end in pairs], **ASK})
+        answer = await self._call(self._head_of("completions"), body, reader, is_main=False)
+        return Likelihoods(
+            each=() if answer.error else reader.each,
+            error=answer.error,
+            detail=answer.detail,
+            prompt_tokens=answer.prompt_tokens,
+        )
+
+    async def embed(self, texts: Sequence[str], *, model: str = "") -> tuple[tuple[float, ...], ...]:
         """One vector a text, in order.
+
+        Args:
+            texts: at least one.
+            model: name of the model that makes them; empty = this one.
 
         Raises:
             EndpointError: the endpoint makes no embeddings, or failed to after all retries.
@@ -140,11 +178,12 @@ class Endpoint:
         for start in range(0, len(texts), BATCH):
             batch = texts[start : start + BATCH]
             reader = VectorReader(len(batch))
-            body = encode_json({"model": self._model, "input": list(batch)})
+            body = encode_json({"model": model or self._model, "input": list(batch)})
             answer = await self._call(head, body, reader, is_main=False)
             if answer.error:
-                hint = "name a model that makes embeddings"
-                raise EndpointError(f"no embeddings ({answer.error}): {answer.detail}", hint=hint, where=self._where)
+                code = "no_embeddings" if answer.error in {*_NOT_OFFERED, "garbage"} else "embeddings_failed"
+                message, hint = f"no embeddings ({answer.error}): {answer.detail}", "name a model that makes embeddings"
+                raise EndpointError(message, code=code, hint=hint, where=self._where)
             vectors.extend(reader.vectors)
         return tuple(vectors)
 
@@ -236,7 +275,7 @@ class Endpoint:
         if is_known or self._reach.barred > 1:
             said = one_line(note.message, self._secrets)
             message = f"the endpoint asks to wait {(course.told_s or 0.0) / 60:.0f} minutes: {said}"
-            hint = "what is done is kept; the same command continues later"
+            hint = f"what is done is kept; {self._wording.resume} continues later"
             raise self._limiter.end(EndpointError(message, code="rate_limited", hint=hint, where=self._where))
         return self._failed("rate_limited", note, course)
 
@@ -253,14 +292,16 @@ class Endpoint:
         now = monotonic()
         outlook = self._reach.missed(tries=course.misses, began_at=course.began_at, now=now)
         if outlook == "never":
-            message, hint = f"the endpoint cannot be reached: {detail}", "check --url, and that the server runs"
+            message = f"the endpoint cannot be reached: {detail}"
+            hint = f"check {self._wording.url}, and that the server runs"
             raise self._limiter.end(EndpointError(message, code="unreachable", hint=hint, where=self._where))
         if outlook == "gone":
             raise self._gone(detail)
         return min(_MISS_WAIT_S, 0.2 + backoff_s(course.misses, self._random.random()))
 
     def _gone(self, detail: str) -> EndpointError:
-        message, hint = f"the endpoint is gone: {detail}", "what is done is kept; the same command continues"
+        message = f"the endpoint is gone: {detail}"
+        hint = f"what is done is kept; {self._wording.resume} continues"
         return self._limiter.end(EndpointError(message, code="endpoint_gone", hint=hint, where=self._where))
 
     def _refused(self, reply: Reply, note: ErrorNote) -> EndpointError:
@@ -273,14 +314,14 @@ class Endpoint:
                 "top up, then run the same again",
             )
         elif reply.status in {401, 403}:
-            hint = "name the variable that holds the key: --api-key-env NAME"
+            hint = f"name the variable that holds the key: {self._wording.api_key_env}"
             if self._api_key:
                 hint = f"set the environment variable {self._key_name} to a key that this endpoint accepts"
         elif reply.status == 404:
-            hint = "check the model's name, and that --url is the base URL that ends in /v1"
+            hint = f"check the model's name, and that {self._wording.url} ends in /v1, or in /v1/chat/completions"
         elif reply.status < 400:
             message = f"the endpoint redirects ({reply.status}), which is not followed"
-            hint = "give the URL it redirects to as --url"
+            hint = f"give the URL it redirects to as {self._wording.url}"
         return EndpointError(message, code=code, hint=hint, where=self._where)
 
     def _failed(self, error: str, note: ErrorNote, course: _Course) -> Answer:

@@ -1,4 +1,4 @@
-"""Prompts as request bodies: the constant part is encoded once, only messages and seed change."""
+"""Prompts as request bodies: the constant part is encoded once; messages, seed and settings of one prompt change."""
 
 from __future__ import annotations
 
@@ -34,8 +34,9 @@ class BodyWriter:
                 raise InputError(f"generation setting {name!r} is not a setting", code="bad_generation", hint=hint)
         self._is_chat = is_chat
         self._seed = generation.get("seed")
-        constant = {"model": model, **{name: value for name, value in generation.items() if name != "seed"}}
-        self._start = encode_json(constant)[:-1] + (b',"messages":' if is_chat else b',"prompt":')
+        self._constant = {"model": model, **{name: value for name, value in generation.items() if name != "seed"}}
+        self._start = self._start_of(self._constant)
+        self._told = frozenset({*generation, *_OURS, "seed"})
 
     def write(self, prompt: Prompt) -> bytes:
         """The body that asks a prompt."""
@@ -44,7 +45,20 @@ class BodyWriter:
             content = prompt.messages or ({"role": "user", "content": prompt.text},)
         seed = self._seed if prompt.seed is None else prompt.seed
         end = b"}" if seed is None else b',"seed":%b}' % encode_json(seed)
+        if prompt.extra:
+            return self._write_extra(prompt.extra, content, end)
         return b"%b%b%b" % (self._start, encode_json(content), end)
+
+    def _write_extra(self, extra: Mapping[str, Json], content: object, end: bytes) -> bytes:
+        """The body with settings of its own, which come before those of all; only the seed is the prompt's to say."""
+        if self._told.isdisjoint(extra):
+            end = b",%b%b" % (encode_json(extra)[1:-1], end)
+            return b"%b%b%b" % (self._start, encode_json(content), end)
+        mine = {name: value for name, value in extra.items() if name not in {*_OURS, "seed"}}
+        return b"%b%b%b" % (self._start_of({**self._constant, **mine}), encode_json(content), end)
+
+    def _start_of(self, constant: Mapping[str, Json]) -> bytes:
+        return encode_json(constant)[:-1] + (b',"messages":' if self._is_chat else b',"prompt":')
 
 
 def plain_text(prompt: Prompt) -> str:

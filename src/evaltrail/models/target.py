@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from evaltrail.core.errors import InputError
 from evaltrail.core.ports import Model
-from evaltrail.core.request import ModelTarget, RequestLimits
+from evaltrail.core.request import COMMAND_LINE, ModelTarget, RequestLimits, Wording
 from evaltrail.core.values import Json
+from evaltrail.models.absent import Absent
 from evaltrail.models.baseline import Baseline
 from evaltrail.models.endpoint import Endpoint
 
@@ -22,6 +23,7 @@ def open_model(
     references: Sequence[str] = (),
     seed: int = 0,
     environ: Mapping[str, str] = os.environ,
+    wording: Wording = COMMAND_LINE,
 ) -> Model:
     """The model of a target; enter it (``async with``) before it is asked.
 
@@ -33,13 +35,18 @@ def open_model(
         references: the accepted answers of the task, for baselines.
         seed: of the ``random`` baseline and of back-off jitter.
         environ: where proxies and the custom CA are named.
+        wording: what errors call the target's settings.
 
     Raises:
         InputError: no such baseline, no URL for an endpoint, or a setting that cannot be sent.
     """
     if target.is_baseline:
         return Baseline(target.id.removeprefix("baseline:"), references=references, seed=seed)
+    if not target.is_asked:
+        return Absent()
     if not target.url:
-        hint = "add --url http://host:port/v1, or use baseline:extractive"
+        hint = f"add {wording.url} http://host:port/v1, or use baseline:extractive"
         raise InputError(f"model {target.id!r} has no URL", code="no_url", hint=hint)
-    return Endpoint(target, generation=generation, limits=limits, api_key=api_key, seed=seed, environ=environ)
+    return Endpoint(
+        target, generation=generation, limits=limits, api_key=api_key, seed=seed, environ=environ, wording=wording
+    )

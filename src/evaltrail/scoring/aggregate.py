@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
 from evaltrail.core.metric import MetricValue
-from evaltrail.core.ports import Metric
+from evaltrail.core.ports import Instrument
 from evaltrail.core.result import Counts
 from evaltrail.core.sample import Sample
 from evaltrail.scoring.column import Column, Rows
@@ -46,16 +46,17 @@ class Aggregator:
     clustered (Miller 2024). Scores that are words give the share of each word as ``<metric>/<word>``.
 
     With repeats the item is the unit: the mean is over items of the mean over their repeats, ``n`` still counts
-    samples, and each True/False grade also gives ``pass@k`` (k = 1, 2, 4... and all) and ``maj@k`` (the score of the
-    most frequent answer, but for case and marks around it). Their ``n`` counts items, of which those with too few
-    scored repeats are left out; they are named ``<metric>_pass@k`` when the task has several True/False grades.
+    samples, and each True/False grade also gives ``pass@k`` (any of k right; k = 1, 2, 4... and all), ``pass^k`` (all
+    of k right) and ``maj@k`` (the score of the most frequent answer, but for case and marks around it). Their ``n``
+    counts items, of which those with too few scored repeats are left out; they are named ``<metric>_pass@k`` when the
+    task has several True/False grades.
 
     Args:
         metrics: in the order they are to come out.
         repeats: times each item is asked.
     """
 
-    def __init__(self, metrics: Sequence[Metric], repeats: int = 1) -> None:
+    def __init__(self, metrics: Sequence[Instrument], repeats: int = 1) -> None:
         self._columns = [Column(metric) for metric in metrics]
         self._whole = {metric.name: metric.whole_task() for metric in metrics if isinstance(metric, HasWholeTask)}
         self._repeats = Repeats(repeats) if repeats > 1 else None

@@ -1,14 +1,29 @@
-"""Runs metrics over one sample: the wall behind which a metric may fail."""
+"""Runs metrics and judges over one sample: the wall behind which each of them may fail."""
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import MutableMapping, Sequence
+from typing import NamedTuple
 
-from evaltrail.core.ports import Metric
+from evaltrail.core.errors import EndpointError, StorageError
+from evaltrail.core.ports import Instrument, Metric
 from evaltrail.core.sample import Sample, Score
+from evaltrail.scoring.judging.judge_model import JudgeModel
+from evaltrail.scoring.judging.port import Judge
 
 _RATIONALE_CHARACTERS = 500
+
+Scorer = Metric | Judge
+"""Anything that scores a sample: at once, or by asking a model."""
+
+
+class Bench(NamedTuple):
+    """A judge with the model that it asks."""
+
+    judge: Judge
+    model: JudgeModel
 
 
 def score_into(sample: Sample, metrics: Sequence[Metric], scores: MutableMapping[str, Score]) -> None:
@@ -24,10 +39,46 @@ def score_into(sample: Sample, metrics: Sequence[Metric], scores: MutableMapping
         return
     for metric in metrics:
         try:
-            score = metric.score(sample)
-            if isinstance(score.value, float) and not math.isfinite(score.value):
-                score = Score(reason="not_finite", source=metric.source)
+            score = _finite(metric.score(sample), metric)
         except Exception as error:  # noqa: BLE001 - a plugin's wall: its failure is a reason, not the run's end
-            rationale = f"{type(error).__name__}: {error}"[:_RATIONALE_CHARACTERS]
-            score = Score(reason="metric_error", rationale=rationale, source=metric.source)
+            score = _raised(error, metric)
         scores[metric.name] = score
+
+
+async def judge_into(sample: Sample, benches: Sequence[Bench], scores: MutableMapping[str, Score]) -> None:
+    """Puts each judge's score of a sample under the judge's name; all of them are asked at a time.
+
+    What holds for metrics in ``score_into`` holds for judges.
+
+    Raises:
+        EndpointError: a judge's model refuses every request or is gone.
+        StorageError: what it answered cannot be kept.
+    """
+    if sample.error:
+        for bench in benches:
+            scores[bench.judge.name] = Score(reason=sample.error)
+    elif len(benches) == 1:
+        scores[benches[0].judge.name] = await _judged(sample, benches[0])
+    else:
+        found = await asyncio.gather(*(_judged(sample, bench) for bench in benches))
+        scores.update({bench.judge.name: score for bench, score in zip(benches, found, strict=True)})
+
+
+async def _judged(sample: Sample, bench: Bench) -> Score:
+    try:
+        return _finite(await bench.judge.judge(sample, bench.model), bench.judge)
+    except (EndpointError, StorageError):
+        raise
+    except Exception as error:  # noqa: BLE001 - a plugin's wall, as above
+        return _raised(error, bench.judge)
+
+
+def _finite(score: Score, scorer: Instrument) -> Score:
+    if isinstance(score.value, float) and not math.isfinite(score.value):
+        return Score(reason="not_finite", source=scorer.source)
+    return score
+
+
+def _raised(error: Exception, scorer: Instrument) -> Score:
+    rationale = f"{type(error).__name__}: {error}"[:_RATIONALE_CHARACTERS]
+    return Score(reason="metric_error", rationale=rationale, source=scorer.source)

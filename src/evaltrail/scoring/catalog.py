@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import cast
 
 import msgspec
@@ -11,8 +13,8 @@ import msgspec
 from evaltrail.core.errors import EvaltrailError, InputError
 from evaltrail.core.ids import nearest
 from evaltrail.core.plugins import Registry
-from evaltrail.core.ports import Metric
 from evaltrail.core.values import Json
+from evaltrail.scoring.apply import Scorer
 
 METRICS = Registry(
     "evaltrail.metrics",
@@ -29,44 +31,94 @@ METRICS = Registry(
         "rougeLsum": "evaltrail.scoring.overlap:rouge_lsum",
         "bleu": "evaltrail.scoring.bleu:Bleu",
         "chrf": "evaltrail.scoring.bleu:Chrf",
+        "levenshtein": "evaltrail.scoring.levenshtein:Levenshtein",
+        "json_valid": "evaltrail.scoring.json_form:JsonValid",
+        "json_schema": "evaltrail.scoring.json_schema:JsonSchema",
+        "ndcg": "evaltrail.scoring.retrieval:ndcg",
+        "recall": "evaltrail.scoring.retrieval:recall",
+        "precision": "evaltrail.scoring.retrieval:precision",
+        "map": "evaltrail.scoring.retrieval:average_precision",
+        "mrr": "evaltrail.scoring.retrieval:reciprocal_rank",
+        "toxicity": "evaltrail.scoring.toxicity:toxicity",
+        "token_count": "evaltrail.scoring.token_count:TokenCount",
+        "flesch_kincaid": "evaltrail.scoring.readability:FleschKincaid",
+        "ari": "evaltrail.scoring.readability:Ari",
         "latency": "evaltrail.scoring.speed:Latency",
         "tokens": "evaltrail.scoring.speed:Tokens",
+        "cost": "evaltrail.scoring.speed:Cost",
+        "answer_correctness": "evaltrail.scoring.judging.builtin:answer_correctness",
+        "answer_similarity": "evaltrail.scoring.judging.builtin:answer_similarity",
+        "answer_relevance": "evaltrail.scoring.judging.builtin:answer_relevance",
+        "faithfulness": "evaltrail.scoring.judging.builtin:faithfulness",
+        "groundedness": "evaltrail.scoring.judging.builtin:groundedness",
+        "relevance": "evaltrail.scoring.judging.builtin:relevance",
+        "safety": "evaltrail.scoring.judging.builtin:safety",
+        "toxicity_judge": "evaltrail.scoring.judging.builtin:toxicity_judge",
+        "guidelines": "evaltrail.scoring.judging.builtin:guidelines",
+        "pairwise_preference": "evaltrail.scoring.judging.pairwise:PairwiseJudge",
+        "ragas.faithfulness": "evaltrail.scoring.judging.rag:Faithfulness",
+        "ragas.answer_relevancy": "evaltrail.scoring.judging.rag:AnswerRelevancy",
+        "ragas.context_precision": "evaltrail.scoring.judging.rag:ContextPrecision",
+        "ragas.context_recall": "evaltrail.scoring.judging.rag:ContextRecall",
+        "mlflow.correctness": "evaltrail.compat.mlflow_builtin:correctness",
+        "mlflow.relevance_to_query": "evaltrail.compat.mlflow_builtin:relevance_to_query",
+        "mlflow.safety": "evaltrail.compat.mlflow_builtin:safety",
+        "mlflow.equivalence": "evaltrail.compat.mlflow_builtin:equivalence",
+        "mlflow.completeness": "evaltrail.compat.mlflow_builtin:completeness",
+        "mlflow.fluency": "evaltrail.compat.mlflow_builtin:fluency",
+        "mlflow.summarization": "evaltrail.compat.mlflow_builtin:summarization",
+        "mlflow.guidelines": "evaltrail.compat.mlflow_builtin:guidelines",
+        "mlflow.expectations_guidelines": "evaltrail.compat.mlflow_builtin:expectations_guidelines",
+        "mlflow.retrieval_groundedness": "evaltrail.compat.mlflow_builtin:retrieval_groundedness",
+        "mlflow.retrieval_relevance": "evaltrail.compat.mlflow_builtin:retrieval_relevance",
+        "mlflow.retrieval_sufficiency": "evaltrail.compat.mlflow_builtin:retrieval_sufficiency",
+        "mlflow.regex_match": "evaltrail.compat.mlflow_builtin:regex_match",
+        "mlflow.pii_detection": "evaltrail.compat.mlflow_builtin:pii_detection",
+        "mlflow.response_length": "evaltrail.compat.mlflow_builtin:response_length",
     },
 )
-"""A metric's plugin is a factory: a class or function whose keyword arguments are the metric's options."""
+"""A metric's plugin is a factory: a class or function whose keyword arguments are its options; a judge's too."""
 
+_FOLDER = "folder"
+_RUBRIC = frozenset({"definition", "grading_prompt"})
+"""Options that make an unknown name a judge."""
 _KEYWORD = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
-def make_metrics(specs: Sequence[Json], *, where: str = "metrics") -> tuple[Metric, ...]:
+def make_metrics(specs: Sequence[Json], *, where: str = "metrics", folder: Path = Path()) -> tuple[Scorer, ...]:
     """The metrics of a task, in the order they are named.
 
     Args:
         specs: each a name, or ``{name: {option: value}}``.
         where: the place to name in errors; the position is added: ``metrics[0]``.
+        folder: where the relative paths in options begin; a factory that has a parameter ``folder`` is told it.
 
     Raises:
         InputError: an unknown metric or option, an option of the wrong type, a metric named twice, or a broken plugin.
     """
-    made: dict[str, Metric] = {}
+    made: dict[str, Scorer] = {}
     for position, spec in enumerate(specs):
         place = f"{where}[{position}]"
         try:
-            name, options = _read(spec, made)
-            made[name] = _make(name, options)
+            metric = _make(*_read(spec), folder)
+            _refuse_twice(metric.name, made)
+            made[metric.name] = metric
         except InputError as error:
             error.where = error.where or place
             raise
     return tuple(made.values())
 
 
-def _read(spec: Json, earlier: Collection[str]) -> tuple[str, Mapping[str, Json]]:
+def _refuse_twice(name: str, earlier: Collection[str]) -> None:
+    if name in earlier:
+        raise InputError(f"metric {name!r} is named twice", code="duplicate_metric", hint="remove one of them")
+
+
+def _read(spec: Json) -> tuple[str, Mapping[str, Json]]:
     """Name and options of one entry."""
     entry = {spec: None} if isinstance(spec, str) else spec
     if isinstance(entry, Mapping) and len(entry) == 1:
         ((name, options),) = entry.items()
-        if name in earlier:
-            raise InputError(f"metric {name!r} is named twice", code="duplicate_metric", hint="remove one of them")
         if isinstance(name, str) and (options is None or isinstance(options, Mapping)):
             return name, options or {}
     raise InputError(
@@ -74,12 +126,15 @@ def _read(spec: Json, earlier: Collection[str]) -> tuple[str, Mapping[str, Json]
     )
 
 
-def _make(name: str, options: Mapping[str, Json]) -> Metric:
-    factory = METRICS.load(name)
+def _make(name: str, options: Mapping[str, Json], folder: Path) -> Scorer:
+    name, options = _with_cut(name, options)
+    factory = _factory(name, options)
     try:
-        known = inspect.signature(cast("Callable[..., Metric]", factory), eval_str=True).parameters
+        known = inspect.signature(factory, eval_str=True).parameters
         checked = {option: _check(name, option, value, known) for option, value in options.items()}
-        return cast("Callable[..., Metric]", factory)(**checked)
+        if _FOLDER in known:
+            checked[_FOLDER] = folder
+        return factory(**checked)
     except EvaltrailError:
         raise
     except Exception as error:
@@ -90,9 +145,32 @@ def _make(name: str, options: Mapping[str, Json]) -> Metric:
         ) from error
 
 
+def _factory(name: str, options: Mapping[str, Json]) -> Callable[..., Scorer]:
+    """The factory of a name; a name that nobody offers is a judge's where its options hold a rubric."""
+    try:
+        return cast("Callable[..., Scorer]", METRICS.load(name))
+    except InputError as error:
+        if error.code != "unknown_metric" or _RUBRIC.isdisjoint(options):
+            raise
+    from evaltrail.scoring.judging.builtin import custom_judge  # noqa: PLC0415  only tasks with a rubric need it
+
+    made: Callable[..., Scorer] = partial(custom_judge, name)
+    return made
+
+
+def _with_cut(name: str, options: Mapping[str, Json]) -> tuple[str, Mapping[str, Json]]:
+    """``ndcg@10`` as the metric ndcg with the option k."""
+    plain, _, cut = name.partition("@")
+    if plain in METRICS.builtin and cut.isascii() and cut.isdecimal() and len(cut) < 10:
+        if "k" in options:
+            raise InputError(f"metric {name!r} has k already", code="bad_option", hint="remove the option 'k'")
+        return plain, {**options, "k": int(cut)}
+    return name, options
+
+
 def _check(name: str, option: str, value: Json, known: Mapping[str, inspect.Parameter]) -> object:
     """The value in the type that the factory asks for."""
-    takes = {word: parameter for word, parameter in known.items() if parameter.kind in _KEYWORD}
+    takes = {word: parameter for word, parameter in known.items() if parameter.kind in _KEYWORD and word != _FOLDER}
     if option not in takes:
         if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in known.values()):
             return value

@@ -8,9 +8,10 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from evaltrail.core.metric import MetricValue
-from evaltrail.core.ports import Metric
+from evaltrail.core.ports import Instrument
 from evaltrail.core.sample import Score
 from evaltrail.scoring.repeats import Figure, Repeats
+from evaltrail.scoring.spread import SPREADS
 from evaltrail.stats.estimate import Estimate, estimate_mean, estimate_share
 from evaltrail.stats.passk import repeat_steps
 
@@ -34,7 +35,7 @@ class Rows:
 class Column:
     """The scores of one metric in the order they came, 12 bytes each."""
 
-    def __init__(self, metric: Metric) -> None:
+    def __init__(self, metric: Instrument) -> None:
         self.metric = metric
         self._rows = array("i")
         self._values = array("d")
@@ -67,7 +68,7 @@ class Column:
 
         Args:
             rows: the samples that were added.
-            prefix: stands before ``pass@k`` and ``maj@k``.
+            prefix: stands before ``pass@k``, ``pass^k`` and ``maj@k``.
         """
         if self._label_rows and not self._rows:
             return self._label_shares(rows)
@@ -76,20 +77,23 @@ class Column:
         floor = self._floor(rows)
         if rows.repeats is None:
             estimate = _estimate_plain(self._rows, self._values, rows, is_binary=self._is_binary)
-            return [self._value(self.metric.name, estimate, n=len(self._rows), floor=floor)]
+            return [self._value(self.metric.name, estimate, n=len(self._rows), floor=floor), *self._spreads()]
         items = rows.repeats.gather(self._rows, self._values, rows.clusters)
         estimate = items.mean(is_binary=self._is_binary)
         main = self._value(self.metric.name, estimate, n=len(self._rows), floor=floor)
         if not self.is_binary_grade:
-            return [main]
-        figures = {f"{prefix}pass@{k}": items.passed(k) for k in repeat_steps(rows.repeats.asked)}
+            return [main, *self._spreads()]
+        steps = repeat_steps(rows.repeats.asked)
+        figures = {f"{prefix}pass@{k}": items.passed(k) for k in steps}
+        figures |= {f"{prefix}pass^{k}": items.passed_always(k) for k in steps if k > 1}  # pass^1 is pass@1
         figures[f"{prefix}maj@{rows.repeats.asked}"] = items.majority()
         return [main, *(self._item_value(name, figure) for name, figure in figures.items())]
 
     @property
     def is_binary_grade(self) -> bool:
-        """Whether it grades, and every number it scored so far was True or False."""
-        return self.metric.is_grade and self._is_binary and bool(self._rows)
+        """Whether it grades, True is the better, and every number it scored so far was True or False."""
+        metric = self.metric
+        return metric.is_grade and metric.better == "higher" and self._is_binary and bool(self._rows)
 
     def _add_label(self, row: int, label: str) -> str:
         code = self._labels_seen.setdefault(label, len(self._labels_seen))
@@ -114,6 +118,15 @@ class Column:
         if rows.repeats is None:
             return worst + math.fsum(value - worst for value in self._values) / rows.total
         return worst + rows.repeats.mean_over_all(self._rows, [value - worst for value in self._values])
+
+    def _spreads(self) -> list[MetricValue]:
+        """Aggregates beside the mean that the metric asks for, ``<metric>_p90``, over all scores; no estimates."""
+        wanted = [word for word in getattr(self.metric, "aggregations", ()) if word in SPREADS]
+        bare = self._value(self.metric.name, None, n=len(self._rows))
+        name = self.metric.name
+        return [
+            replace(bare, name=f"{name}_{word}", value=SPREADS[word](self._values), is_grade=False) for word in wanted
+        ]
 
     def _item_value(self, name: str, figure: Figure) -> MetricValue:
         return self._value(name, figure.estimate, n=figure.items, unscored={"too_few_repeats": figure.left_out})

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from evaltrail.scoring.normal_form import bare
 from evaltrail.stats.estimate import Estimate, estimate_mean, estimate_share
-from evaltrail.stats.passk import majority, pass_at_k
+from evaltrail.stats.passk import majority, pass_at_k, pass_hat_k
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,16 +50,23 @@ class ItemScores:
 
     def passed(self, k: int) -> Figure:
         """pass@k over the items that have k scored repeats, for 0/1 scores."""
-        places = [place for place, values in enumerate(self._values) if len(values) >= k]
-        enough = [self._values[place] for place in places]
-        shares = [pass_at_k(len(values), int(math.fsum(values)), k) for values in enough]
-        clusters = None if self._clusters is None else [self._clusters[place] for place in places]
-        return self._figure(shares, sum(map(len, enough)), clusters)
+        return self._by_draws(k, pass_at_k)
+
+    def passed_always(self, k: int) -> Figure:
+        """pass^k over the items that have k scored repeats, for 0/1 scores."""
+        return self._by_draws(k, pass_hat_k)
 
     def majority(self) -> Figure:
         """The score of each item's most frequent answer, ties to the earliest; for 0/1 scores."""
         votes = [values[majority(texts)] for values, texts in zip(self._values, self._texts, strict=True)]
         return self._figure(votes, len(votes), self._clusters)
+
+    def _by_draws(self, k: int, chance: Callable[[int, int, int], float]) -> Figure:
+        places = [place for place, values in enumerate(self._values) if len(values) >= k]
+        enough = [self._values[place] for place in places]
+        shares = [chance(len(values), int(math.fsum(values)), k) for values in enough]
+        clusters = None if self._clusters is None else [self._clusters[place] for place in places]
+        return self._figure(shares, sum(map(len, enough)), clusters)
 
     def _figure(self, shares: list[float], trials: int, clusters: list[int] | None) -> Figure:
         estimate = estimate_share(shares, trials, clusters) if shares else None

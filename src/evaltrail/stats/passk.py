@@ -1,4 +1,4 @@
-"""pass@k (Chen et al. 2021) and the majority vote (Wang et al. 2022) of repeated answers."""
+"""pass@k (Chen et al. 2021), pass^k (Yao et al. 2024) and the majority vote (Wang et al. 2022) of repeated answers."""
 
 from __future__ import annotations
 
@@ -21,6 +21,19 @@ def pass_at_k(n: int, correct: int, k: int) -> float:
     _require(n, correct, k)
     ways = math.comb(n, k)
     return (ways - math.comb(n - correct, k)) / ways
+
+
+@lru_cache(maxsize=4096)
+def pass_hat_k(n: int, correct: int, k: int) -> float:
+    """Unbiased estimate of the chance that all of k answers are right, from n answers of which some are.
+
+    Raises:
+        ValueError: unless 0 <= correct <= n and 1 <= k <= n.
+
+    Source: Yao et al. 2024, "tau-bench", section 3, where it is written pass^k.
+    """
+    _require(n, correct, k)
+    return math.comb(correct, k) / math.comb(n, k)
 
 
 def majority(votes: Sequence[Hashable]) -> int:
