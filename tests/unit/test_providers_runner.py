@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 import pytest
 
@@ -11,9 +12,11 @@ from evaltrail.bundle.journal import Journal, JournalSamples
 from evaltrail.core.answer import Answer, Prompt
 from evaltrail.core.errors import EndpointError
 from evaltrail.core.progress import Progress
-from evaltrail.core.sample import Sample
+from evaltrail.core.sample import Sample, Score, Usage
 from evaltrail.providers.native import NativeTask
 from evaltrail.providers.runner import run_task
+from evaltrail.scoring.apply import Bench
+from evaltrail.scoring.judging.judge_model import JudgeModel
 from native_tasks import make_task, records
 
 
@@ -21,7 +24,9 @@ from native_tasks import make_task, records
 def run(tmp_path):
     """A function that runs a task with a model and answers the samples of the journal."""
 
-    def go(task: NativeTask, model: CountingModel, *, concurrency=4, stored=None, progress=None) -> list[Sample]:
+    def go(
+        task: NativeTask, model: CountingModel, *, concurrency=4, stored=None, progress=None, benches=()
+    ) -> list[Sample]:
         file = tmp_path / "0.jsonl"
 
         async def work() -> None:
@@ -33,6 +38,7 @@ def run(tmp_path):
                     concurrency=concurrency,
                     stored=stored or (lambda _: None),
                     on_progress=progress or (lambda _: None),
+                    benches=benches,
                 )
 
         asyncio.run(work())
@@ -222,3 +228,135 @@ def test_progress_tells_how_far_and_what_failed(tmp_path, run):
     last = told[-1]
     assert (last.task, last.done, last.total, last.errors) == ("sums", 9, 9, {"timeout": 2})
     assert (last.tokens, last.in_flight) == (7 * 7, 0)
+
+
+GIVEN = {"output": "{{ said }}", "output_error": "{{ why }}"}
+
+
+def test_a_record_that_brings_its_output_is_not_asked(tmp_path, run):
+    """It is scored as it is, or unscored for the reason it brings; the others are asked."""
+    rows = [
+        {"question": "q0", "answer": "a0", "said": "a0", "why": None},
+        {"question": "q1", "answer": "a1", "said": "", "why": None},
+        {"question": "q2", "answer": "a2", "said": None, "why": "timeout: after 3 s"},
+        {"question": "q3", "answer": "a3", "said": None, "why": None},
+    ]
+    model = CountingModel()
+    samples = run(make_task(tmp_path, rows=rows, **GIVEN), model)
+    assert [prompt.question for prompt in model.asked] == ["q3"]
+    assert [sample.output for sample in samples] == ["a0", "", None, "a3"]
+    assert [sample.scores["exact_match"].value for sample in samples] == [True, False, None, True]
+    assert (samples[2].error, samples[2].detail, samples[2].scores["exact_match"].reason) == (
+        "timeout",
+        "after 3 s",
+        "timeout",
+    )
+    assert [sample.reference for sample in samples] == [("a0",), ("a1",), ("a2",), ("a3",)]
+
+
+class Grade:
+    """A judge that tells how long an output is, or does what it is told."""
+
+    better, unit, source, is_grade = "higher", "1", "grade/1", True
+    target, headers, fields = "", {}, ("passage",)
+
+    def __init__(self, name="grade", deed=None):
+        self.name = name
+        self._deed = deed
+        self.judged = []
+
+    async def judge(self, sample, model):
+        self.judged.append(sample)
+        if self._deed is not None:
+            return self._deed()
+        return Score(value=float(len(sample.output)), usage=Usage(attempts=1))
+
+
+def judged(tmp_path, run, *judges, rows=None, model=None):
+    """The samples of a task with judges."""
+    task = make_task(tmp_path, rows=rows or records(12), repeats=1)
+    task.metrics = (*task.metrics, *judges)
+    asker = JudgeModel(CountingModel(), id="j")
+    return run(task, model or CountingModel(), benches=[Bench(judge, asker) for judge in judges])
+
+
+def test_judges_score_beside_metrics(tmp_path, run):
+    """Every sample that has an output is judged once by each, and journalled with all its scores."""
+    one, two = Grade("one"), Grade("two")
+    samples = judged(tmp_path, run, one, two)
+    assert all(set(sample.scores) == {"exact_match", "one", "two"} for sample in samples)
+    assert [sample.scores["one"].value for sample in samples] == [float(len(sample.output)) for sample in samples]
+    assert len(one.judged) == len(two.judged) == 12
+
+
+def test_what_has_no_output_is_not_judged(tmp_path, run):
+    """It is unscored for the reason that it has none."""
+    judge = Grade()
+    samples = judged(tmp_path, run, judge, model=CountingModel(rule=lambda _: Answer(error="http_500")))
+    assert not judge.judged
+    assert {sample.scores["grade"].reason for sample in samples} == {"http_500"}
+
+
+def test_a_judge_that_raises_costs_its_own_score_only(tmp_path, run):
+    """So does one that answers what no number is."""
+
+    def stumble():
+        raise KeyError("field")
+
+    samples = judged(tmp_path, run, Grade("broken", stumble), Grade("odd", lambda: Score(value=math.inf)), Grade())
+    for sample in samples:
+        assert sample.scores["broken"].reason == "metric_error"
+        assert "field" in sample.scores["broken"].rationale
+        assert sample.scores["odd"].reason == "not_finite"
+        assert sample.scores["grade"].value is not None
+
+
+def test_a_judge_whose_endpoint_is_gone_ends_the_run(tmp_path, run):
+    """What was judged before is in the journal."""
+    left = iter(range(5))
+
+    def give_out():
+        if next(left, None) is None:
+            raise EndpointError("the judge is gone")
+        return Score(value=1.0)
+
+    with pytest.raises(EndpointError, match="judge is gone"):
+        judged(tmp_path, run, Grade("grade", give_out))
+    assert len(journal_of(tmp_path)) == 5
+
+
+class AtOnce:
+    """A judge that never waits, as where every answer of its model is there already."""
+
+    name, better, unit, source, is_grade = "quick", "higher", "1", "quick/1", True
+    target, headers, fields = "", {}, ()
+
+    async def judge(self, sample, model):
+        return Score(value=True)
+
+
+def test_judges_that_never_wait_leave_room_for_an_interrupt(tmp_path):
+    """Between two samples everything else may run."""
+    task = make_task(tmp_path, rows=records(50))
+
+    async def work(journal) -> None:
+        going = asyncio.create_task(
+            run_task(
+                task,
+                CountingModel(),
+                journal,
+                concurrency=1,
+                stored=lambda _: Answer(text="a", attempts=1),
+                on_progress=lambda _: None,
+                benches=[Bench(AtOnce(), JudgeModel(CountingModel(), id="j"))],
+            )
+        )
+        for _ in range(5):
+            await asyncio.sleep(0)
+        going.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await going
+
+    with Journal(tmp_path / "0.jsonl") as journal:
+        asyncio.run(work(journal))
+        assert 0 < len(journal.done) < 50

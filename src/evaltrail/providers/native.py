@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
 import msgspec
 
-from evaltrail.core.answer import Prompt
+from evaltrail.core.answer import Answer, Prompt
 from evaltrail.core.dataset import Dataset
 from evaltrail.core.errors import InputError
 from evaltrail.core.ids import digest, digest_bytes, nearest
 from evaltrail.core.request import EvaluationRequest
 from evaltrail.core.values import Json, Scalar
-from evaltrail.providers.datasets import Record, find_dataset
+from evaltrail.providers.datasets import Record, RecordSource, find_dataset
 from evaltrail.providers.extract import make_extractor
 from evaltrail.providers.fewshot import read_examples
 from evaltrail.providers.rendering import TaskTemplates, Turns
 from evaltrail.providers.tasks import TaskFile, check_generation
+from evaltrail.scoring.apply import Scorer
 from evaltrail.scoring.catalog import make_metrics
+from evaltrail.scoring.judging.port import Judge
 
 _CONTEXTS = ("contexts", "context", "passage", "document", "text", "story", "article")
 _QUESTIONS = ("question", "query", "input")
@@ -46,21 +48,38 @@ class NativeTask:
         task: the task file.
         request: what was asked for: limit, samples, repeats, seed, generation.
         mirror: EVALTRAIL_DATASETS_DIR.
+        metrics: instruments made elsewhere; None = those that the task file names.
+        provider: who offers the task.
+        prefix: stands before the names of its metrics; None = the task's name and a ``/``.
+        source: the data set, found elsewhere; None = the one that the task file names.
 
     Raises:
         InputError: the data cannot be read, an id stands twice, a template names a field that is not there.
     """
 
-    provider = "native"
-
-    def __init__(self, task: TaskFile, request: EvaluationRequest, mirror: Path | None) -> None:
-        self.name = task.name
+    def __init__(
+        self,
+        task: TaskFile,
+        request: EvaluationRequest,
+        mirror: Path | None,
+        *,
+        metrics: Sequence[Scorer] | None = None,
+        provider: str = "native",
+        prefix: str | None = None,
+        source: RecordSource | None = None,
+    ) -> None:
+        self.name, self.provider, self.prefix = task.name, provider, prefix
         self.repeats = request.repeats or task.repeats
         if self.repeats < 1:
             raise InputError(f"the repeats cannot be {self.repeats}", code="bad_repeats", hint="give 1 or more")
         check_generation(request.generation)
         self.generation: Mapping[str, Json] = {**task.generation, **request.generation}
-        self.metrics = make_metrics(task.metrics, where=task.where("metrics"))
+        self.metrics = (
+            make_metrics(task.metrics, where=task.where("metrics"), folder=task.file.parent)
+            if metrics is None
+            else tuple(metrics)
+        )
+        self._kept = frozenset[str]().union(*(metric.fields for metric in self.metrics if isinstance(metric, Judge)))
         self.extractor = make_extractor(task.extract, task.where("extract"))
         self.chooses_by_logprob = task.choose_by == "logprob"
         self.references: Counter[str] = Counter()
@@ -68,7 +87,7 @@ class NativeTask:
         self._task = task
         self._seed = request.seed
         self._templates = TaskTemplates(task)
-        self._source = find_dataset(task.dataset, task.file.parent, mirror, task.where("dataset"))
+        self._source = source or find_dataset(task.dataset, task.file.parent, mirror, task.where("dataset"))
         shots = task.fewshot
         self._examples = read_examples(shots, task, self._source, self._templates, mirror) if shots else None
         self._wanted = frozenset(request.sample_ids)
@@ -91,6 +110,7 @@ class NativeTask:
             self.repeats,
             self._seed,
             dict(self.generation),
+            [[metric.name, metric.source] for metric in self.metrics],
         ]
         return digest(parts)
 
@@ -130,6 +150,15 @@ class NativeTask:
             choices=self._templates.values("choices", record),
         )
 
+    def given(self, record: Record) -> Answer | None:
+        """The answer that a record brings, or why it has none; None where the model is to be asked."""
+        reason = "".join(self._templates.values("output_error", record))
+        if reason:
+            code, _, detail = reason.partition(": ")
+            return Answer(error=code, detail=detail, attempts=0)
+        parts = self._templates.values("output", record)
+        return Answer(text="\n".join(parts), attempts=0) if parts else None
+
     def reference(self, record: Record) -> tuple[str, ...]:
         """The accepted answers of a record."""
         return self._templates.values("target", record)
@@ -139,18 +168,15 @@ class NativeTask:
         return next(iter(self._templates.values("group", record)), "")
 
     def attributes(self, record: Record) -> Mapping[str, Scalar]:
-        """The record's other short fields, kept for slicing the results."""
-        needs = self._templates.needs
-        return {
-            name: value
-            for name, value in record.fields.items()
-            if name not in needs
-            and (
-                len(value) <= _ATTRIBUTE_CHARACTERS
-                if isinstance(value, str)
-                else value is None or isinstance(value, int | float)
-            )
-        }
+        """The record's other short fields, kept for slicing the results, and those that a judge reads."""
+        needs, kept = self._templates.needs, self._kept
+        found: dict[str, Scalar] = {}
+        for name, value in record.fields.items():
+            if name in kept:
+                found[name] = value if isinstance(value, str) else _flat(value)
+            elif name not in needs and _is_short(value):
+                found[name] = value
+        return found
 
     def _contexts(self, record: Record) -> tuple[str, ...]:
         if self._task.context:
@@ -216,6 +242,12 @@ def _as_one_text(system: Turns, shots: Turns, turns: Turns) -> str:
     parts += [f" {turn['content']}\n\n" if turn["role"] == "assistant" else turn["content"] for turn in shots]
     parts += [turn["content"] for turn in turns]
     return "".join(parts)
+
+
+def _is_short(value: object) -> bool:
+    if isinstance(value, str):
+        return len(value) <= _ATTRIBUTE_CHARACTERS
+    return value is None or isinstance(value, int | float)
 
 
 def _flat(value: Json) -> Scalar:

@@ -48,6 +48,7 @@ def run_process(
     most_log_bytes: int = 50_000_000,
     pass_fds: Sequence[int] = (),
     on_start: Callable[[int], None] = lambda _: None,
+    on_look: Callable[[], None] = lambda: None,
     secrets: Iterable[str] = (),
 ) -> Ended:
     """How the command ended, with everything that it started.
@@ -64,6 +65,7 @@ def run_process(
         most_log_bytes: of its output that are kept: the first part and the last megabyte.
         pass_fds: descriptors that it inherits beside the standard ones; its standard input is empty.
         on_start: told its pid, which is its group's too.
+        on_look: called some ten times a second while it runs.
         secrets: values that the log must not hold.
 
     Raises:
@@ -75,7 +77,7 @@ def run_process(
         kept = BoundedLog(file, most_bytes=most_log_bytes, secrets=secrets)
         process = _started(command, cwd, environ, pass_fds)
         on_start(process.pid)
-        watch = _Watch(process, kept, timeout_s)
+        watch = _Watch(process, kept, timeout_s, on_look)
         try:
             watch.until_end()
         finally:
@@ -134,12 +136,19 @@ def _exit_code(returncode: int | None) -> int:
 class _Watch:
     """Reads what a child prints until it has ended, and ends it when its time is over."""
 
-    def __init__(self, process: subprocess.Popen[bytes], kept: BoundedLog, timeout_s: float | None) -> None:
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        kept: BoundedLog,
+        timeout_s: float | None,
+        on_look: Callable[[], None],
+    ) -> None:
         assert process.stdout is not None
         self.is_timed_out = False
         self.is_interrupted = False
         self._process = process
         self._kept = kept
+        self._on_look = on_look
         self._pipe = process.stdout
         self._is_open = True
         self._deadline = None if timeout_s is None else time.monotonic() + timeout_s
@@ -186,6 +195,7 @@ class _Watch:
     def _look(self) -> None:
         if self._selector.select(_LOOK_S if self._is_open else _LOOK_CLOSED_S):
             self._read()
+        self._on_look()
         now = time.monotonic()
         if self._deadline is not None and now >= self._deadline and self._kill_at is None:
             self.is_timed_out = self._left_until is None

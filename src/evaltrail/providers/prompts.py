@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -266,7 +267,9 @@ def _too_long() -> SecurityError:
 
 
 def as_text(value: object) -> str:
-    """A record's value as the text a model reads: true and 3 rather than True and 3.0."""
+    """A record's value as the text a model reads: true and 3 rather than True and 3.0, and JSON for what is nested."""
+    if isinstance(value, dict | list | tuple):
+        return json.dumps(value, ensure_ascii=False, default=str)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:

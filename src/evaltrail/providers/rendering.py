@@ -9,7 +9,7 @@ from evaltrail.providers.prompts import Prompter, TemplateText, TemplateValue
 from evaltrail.providers.tasks import TaskFile
 
 Turns = tuple[Mapping[str, str], ...]
-_VALUES = ("target", "choices", "context", "group", "id")
+_VALUES = ("target", "choices", "context", "group", "id", "output", "output_error")
 
 
 class TaskTemplates:
@@ -48,7 +48,7 @@ class TaskTemplates:
         return ({"role": "system", "content": self._system.render(record.fields, record.where)},)
 
     def values(self, key: str, record: Record) -> tuple[str, ...]:
-        """The texts that ``target``, ``choices``, ``context``, ``group`` or ``id`` gives for one record."""
+        """The texts that ``target``, ``choices``, ``output`` or another key of this kind gives for one record."""
         value = self._values.get(key)
         return () if value is None else value.texts(record.fields, record.where)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from evaltrail.bundle.journal import Journal
@@ -17,7 +17,8 @@ from evaltrail.core.progress import Progress, ProgressSink
 from evaltrail.core.sample import Sample, Score, Usage
 from evaltrail.providers.extract import NO_MATCH
 from evaltrail.providers.native import Item, NativeTask
-from evaltrail.scoring.apply import score_into
+from evaltrail.scoring.apply import Bench, judge_into, score_into
+from evaltrail.scoring.judging.port import Judge
 
 _PROGRESS_SECONDS = 0.2
 _EXTRACT_ERROR = "extract_error"
@@ -35,6 +36,7 @@ async def run_task(
     concurrency: int,
     stored: StoredAnswers,
     on_progress: ProgressSink,
+    benches: Sequence[Bench] = (),
 ) -> None:
     """Fill the journal until every sample of the task is in it.
 
@@ -45,12 +47,13 @@ async def run_task(
         concurrency: samples in work at a time, at most.
         stored: answers of earlier evaluations; gives None where there is none or none may be used.
         on_progress: told a few times a second.
+        benches: the task's judges, each with its model; already open.
 
     Raises:
-        EndpointError: the endpoint refuses every request or is gone; what was answered is in the journal.
+        EndpointError: an endpoint refuses every request or is gone; what was answered is in the journal.
         StorageError: the journal cannot be written.
     """
-    run = _Run(task, model, journal, stored, on_progress)
+    run = _Run(task, model, journal, stored, on_progress=on_progress, benches=benches)
     workers = [asyncio.create_task(run.work()) for _ in range(min(concurrency, max(1, task.total)))]
     try:
         await asyncio.gather(*workers)
@@ -65,13 +68,22 @@ class _Run:
     """What the workers of one task share."""
 
     def __init__(
-        self, task: NativeTask, model: Model, journal: Journal, stored: StoredAnswers, on_progress: ProgressSink
+        self,
+        task: NativeTask,
+        model: Model,
+        journal: Journal,
+        stored: StoredAnswers,
+        *,
+        on_progress: ProgressSink,
+        benches: Sequence[Bench],
     ) -> None:
         self._task = task
         self._model = model
         self._journal = journal
         self._stored = stored
         self._on_progress = on_progress
+        self._benches = benches
+        self._metrics = [metric for metric in task.metrics if not isinstance(metric, Judge)]
         self._waiting = self._missing()
         self._errors: Counter[str] = Counter()
         self._tokens = 0
@@ -89,8 +101,8 @@ class _Run:
             if sample.error:
                 self._errors[sample.error] += 1
             self.tell()
-            if not sample.usage.attempts:
-                await asyncio.sleep(0)  # nothing was waited for, so let signals and other workers in
+            if self._benches or not sample.usage.attempts:
+                await asyncio.sleep(0)  # perhaps nothing was waited for, so let signals and other workers in
 
     def tell(self, *, force: bool = False) -> None:
         """Report the progress, a few times a second at most."""
@@ -120,7 +132,9 @@ class _Run:
             self._task.group(item.record)
         except InputError as error:
             failed = Answer(error=error.code, detail=str(error), attempts=0)
-            return self._scored(item, repeat, Prompt(), failed, "")
+            return await self._scored(item, repeat, None, failed, "")
+        if (given := self._task.given(item.record)) is not None:
+            return await self._scored(item, repeat, prompt, given, "")
         request = self._model.request_digest(prompt)
         if self._task.chooses_by_logprob:
             request = digest([request, *prompt.choices])
@@ -129,10 +143,11 @@ class _Run:
             )
         else:
             answer = self._stored(request) or await self._model.ask(prompt)
-        return self._scored(item, repeat, prompt, answer, request)
+        return await self._scored(item, repeat, prompt, answer, request)
 
-    def _scored(self, item: Item, repeat: int, prompt: Prompt, answer: Answer, request: str) -> Sample:
-        task, record = self._task, item.record
+    async def _scored(self, item: Item, repeat: int, made: Prompt | None, answer: Answer, request: str) -> Sample:
+        """The sample of an answer; without a prompt (a template failed) its other texts are not made either."""
+        task, record, prompt = self._task, item.record, made or Prompt()
         taken = self._extracted(answer, prompt)
         scores: dict[str, Score] = {}
         sample = Sample(
@@ -140,7 +155,7 @@ class _Run:
             index=item.index,
             repeat=repeat,
             input=prompt.messages or prompt.text,
-            reference=task.reference(record) if request else (),
+            reference=task.reference(record) if made else (),
             choices=prompt.choices,
             output=answer.text,
             extracted=taken.text,
@@ -158,16 +173,18 @@ class _Run:
             ),
             error=answer.error,
             detail=answer.detail or taken.detail,
-            group=task.group(record) if request else "",
+            group=task.group(record) if made else "",
             request=request,
             choice_logprobs=answer.choice_logprobs,
         )
         if taken.reason and not answer.error:
             grades = [metric for metric in task.metrics if metric.is_grade]
             scores |= {metric.name: Score(reason=taken.reason, source=metric.source) for metric in grades}
-            score_into(sample, [metric for metric in task.metrics if not metric.is_grade], scores)
+            score_into(sample, [metric for metric in self._metrics if not metric.is_grade], scores)
         else:
-            score_into(sample, task.metrics, scores)
+            score_into(sample, self._metrics, scores)
+            if self._benches:
+                await judge_into(sample, self._benches, scores)
         return sample
 
     def _extracted(self, answer: Answer, prompt: Prompt) -> _Taken:

@@ -70,6 +70,10 @@ class TaskFile:
     context: str = ""
     group: str = ""
     id: str = ""
+    output: str = ""
+    """What a record brings as its own output; such a record is scored without asking the model."""
+    output_error: str = ""
+    """Why a record brings none although it was asked elsewhere: a reason such as ``timeout``."""
     description: str = ""
     generation: Mapping[str, Json] = field(default_factory=dict)
     fewshot: FewShot | None = None
@@ -86,7 +90,8 @@ class TaskFile:
 
 
 _REQUIRED = ("name", "dataset", "metrics")
-_TEXTS = ("name", "dataset", "prompt", "system", "target", "choices", "context", "group", "id", "description")
+_TEMPLATES = ("prompt", "system", "target", "choices", "context", "group", "id", "output", "output_error")
+_TEXTS = ("name", "dataset", *_TEMPLATES, "description")
 _KEYS = (*_TEXTS, "messages", "metrics", "generation", "fewshot", "extract", "repeats", "choose_by")
 
 
@@ -96,7 +101,7 @@ def read_task(file: Path) -> TaskFile:
     Raises:
         InputError: the file cannot be read, a key is unknown or missing, or a value has the wrong type.
     """
-    content = _load(file)
+    content = load_yaml(file, kind="task", hint=f"a task needs {', '.join(_REQUIRED)} and a prompt")
     _check_keys(content, _KEYS, str(file))
     for key in _REQUIRED:
         if key not in content:
@@ -145,12 +150,22 @@ def check_generation(generation: Mapping[str, Json], where: str = "") -> None:
         )
 
 
-def _load(file: Path) -> dict[str, Any]:
+def load_yaml(file: Path, *, kind: str, hint: str) -> dict[str, Any]:
+    """The mapping that a YAML file holds: plain values only, no key twice.
+
+    Args:
+        file: of an operator.
+        kind: what it is about, for errors.
+        hint: what it has to hold, for errors.
+
+    Raises:
+        InputError: it cannot be read, or holds something else.
+    """
     try:
         content = yaml.load(file.read_text(encoding="utf-8-sig"), _Loader)  # noqa: S506  a safe loader, in C
     except OSError as error:
         raise InputError(
-            f"the task file cannot be read: {error.strerror}", code="missing_task", where=str(file)
+            f"the {kind} file cannot be read: {error.strerror}", code=f"missing_{kind}", where=str(file)
         ) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: 2026-13-45 looks like a date
         mark = getattr(error, "problem_mark", None)
@@ -164,7 +179,7 @@ def _load(file: Path) -> dict[str, Any]:
             "the file holds no mapping of keys to values",
             code="broken_yaml",
             where=str(file),
-            hint=f"a task needs {', '.join(_REQUIRED)} and a prompt",
+            hint=hint,
         )
     return content
 

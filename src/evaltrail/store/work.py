@@ -5,6 +5,7 @@ The key is a digest of tasks, data, model and parameters, so the same command fi
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -52,6 +53,15 @@ class Work:
         self._empty()
         return Work(folder=self.folder, state=_begin(self.folder, total), is_resumed=False)
 
+    @property
+    def judged(self) -> Path:
+        """The answers of judges."""
+        return self.folder / "judges.answers"
+
+    def place(self, number: int) -> Path:
+        """The folder of a task that another program runs, at this place of the request."""
+        return self.folder / str(number)
+
     def remove(self) -> None:
         """Delete the folder; the evaluation is finished."""
         with suppress(OSError):  # the lock goes last: whoever takes it next finds nothing of ours
@@ -61,7 +71,9 @@ class Work:
 
     def _empty(self) -> None:
         for file in self.folder.iterdir():
-            if file.name != _LOCK:
+            if file.is_dir():
+                shutil.rmtree(file)
+            elif file.name != _LOCK:
                 file.unlink()
 
 

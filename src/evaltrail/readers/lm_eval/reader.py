@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
 
@@ -33,7 +33,7 @@ from evaltrail.readers.heads import (
 )
 from evaltrail.readers.leaves import number, settings
 from evaltrail.readers.lm_eval.entries import COUNTS, metrics_of, says_something
-from evaltrail.readers.lm_eval.rows import LmEvalRows
+from evaltrail.readers.lm_eval.rows import UNANSWERED, LmEvalRows
 from evaltrail.readers.notes import Notes
 from evaltrail.readers.tables import read_json, unreadable
 
@@ -45,7 +45,7 @@ _DATE = re.compile(r"_(\d{4}-\d\d-\d\dT[\d.-]+)$")
 _PER_TASK = frozenset(
     {"results", "groups", "group_subtasks", "configs", "versions", "n-shot", "higher_is_better", "n-samples", "samples"}
 )
-_READ = frozenset({*_PER_TASK, "model_name", "task_hashes"})
+_READ = frozenset({*_PER_TASK, "model_name", "task_hashes", UNANSWERED})
 _MODEL_KEYS = ("peft", "delta", "pretrained", "model", "path", "engine")
 """Where a model's name stands among its arguments; the first one counts, as in the harness."""
 _LOADERS = frozenset({"json", "csv", "parquet", "text", "arrow", "pandas", "xml"})
@@ -144,13 +144,15 @@ class _Run:
         most = max(_LEAST_SETTINGS, min(_SETTINGS_OF_A_TASK, _SETTINGS_OF_ALL_TASKS // max(1, len(names))))
         for name in names:
             n = count_of(self._part("n-samples", name).get("effective"))
+            unscored = self._unanswered(name)
+            failed = sum(unscored.values())
             yield TaskResult(
                 name=name,
                 provider=_HARNESS,
                 provider_version=word(self.whole.get("lm_eval_version")),
                 config=settings(self._settings(name), left_out, where=name, most=most),
-                metrics=self._metrics(name, n),
-                counts=Counts(total=n or 0, scored=n or 0),
+                metrics=tuple(replace(metric, unscored=unscored) for metric in self._metrics(name, n)),
+                counts=Counts(total=(n or 0) + failed, scored=n or 0, unscored=unscored, failed=failed),
                 dataset=self._dataset(name),
                 samples=self._samples(name, files.get(name)),
                 usage=usage.get(name, {}),
@@ -158,6 +160,11 @@ class _Run:
         if left_out.skipped:
             what = f"configs: settings of {len(left_out.skipped)} of {len(names)} tasks"
             self.notes.skip(what, "too many or too long for params; they are in the file")
+
+    def _unanswered(self, name: str) -> Mapping[str, int]:
+        """Reason to number of documents without an answer, which our own provider adds; they are in no metric."""
+        reasons = self._part(UNANSWERED, name)
+        return {reason: found for reason, count in reasons.items() if (found := count_of(count))}
 
     def _samples(self, name: str, file: Path | None) -> LmEvalRows | None:
         if file is not None:

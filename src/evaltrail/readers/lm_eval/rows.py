@@ -2,7 +2,7 @@
 
 Source: ``SampleResult`` of its result schema and what its evaluation tracker writes (0.4.0 to 0.4.13). A row of a
 generation holds one request and its answer; a row of a multiple choice holds one request a choice, answered by
-``[log-probability, is greedy]``.
+``[log-probability, is greedy]``. A row that our own provider marks as ``unanswered`` has no answer, for that reason.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from evaltrail.readers.notes import Notes
 from evaltrail.readers.rows import attribute_of, attributes_of, json_rows, score_of, text_of, texts_of, whole_of
 from evaltrail.readers.tables import read_json
 
-_READ = frozenset({"doc_id", "target", "arguments", "resps", "filtered_resps", "metrics"})
+UNANSWERED = "unanswered"
+_DETAIL = "unanswered_detail"
+_READ = frozenset({"doc_id", "target", "arguments", "resps", "filtered_resps", "metrics", UNANSWERED, _DETAIL})
 _NO_METRICS = frozenset({"doc", "doc_hash", "prompt_hash", "target_hash", "filter", "task_name"})
 
 
@@ -105,7 +107,8 @@ def _sample(row: Mapping[str, Json], position: int, repeats: _Repeats) -> Sample
         extracted=None if logprobs else _extracted(row.get("filtered_resps"), output, filter_name),
         attributes=attributes,
         scores=scores,
-        error="empty" if output is None else "",
+        error=word(row.get(UNANSWERED)) or ("empty" if output is None else ""),
+        detail=word(row.get(_DETAIL)),
         choice_logprobs=logprobs,
     )
 
@@ -113,6 +116,7 @@ def _sample(row: Mapping[str, Json], position: int, repeats: _Repeats) -> Sample
 def _scores(row: Mapping[str, Json], filter_name: str) -> dict[str, Score]:
     """Scores by the names their aggregates bear: ``acc,none``."""
     listed = row.get("metrics")
+    reason = word(row.get(UNANSWERED))
     found: dict[str, Score] = {}
     for key, value in row.items():
         if isinstance(listed, list):
@@ -120,6 +124,8 @@ def _scores(row: Mapping[str, Json], filter_name: str) -> dict[str, Score]:
         else:
             is_metric = isinstance(value, int | float) and key not in _READ | _NO_METRICS
         score = score_of(value) if is_metric else None
+        if score is not None and reason:
+            score = Score(reason=reason)
         if score is not None:
             found[text_of(f"{key},{filter_name}" if filter_name else key)] = score
     return found

@@ -4,27 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from evaltrail.bundle.answer_log import AnswerLog, answer_logs_below
 from evaltrail.bundle.answers import StoredAnswers, journals_below
+from evaltrail.bundle.folders import make_private
 from evaltrail.bundle.journal import Journal
 from evaltrail.bundle.layout import MANIFEST
 from evaltrail.bundle.write import write_bundle
+from evaltrail.config.context_tags import context_tags
 from evaltrail.config.logs import RunLog
 from evaltrail.config.secrets import public_url
 from evaltrail.config.settings import Settings
 from evaltrail.core.answer import Answer
-from evaltrail.core.errors import EvaltrailError, InputError
+from evaltrail.core.errors import EndpointError, EvaltrailError, InputError, StorageError
+from evaltrail.core.ports import FolderCall, FolderTask
 from evaltrail.core.progress import ProgressSink
 from evaltrail.core.version import VERSION
+from evaltrail.providers.native import NativeTask
 from evaltrail.providers.runner import run_task
+from evaltrail.providers.stored import StoredTask, score_stored
+from evaltrail.scoring.apply import Bench
+from evaltrail.service.evaluation.elsewhere import PROGRAM_LOG, read_left
+from evaltrail.service.evaluation.judge_facts import judge_facts
+from evaltrail.service.evaluation.judges import open_benches
 from evaltrail.service.evaluation.prepare import Prepared
 from evaltrail.service.evaluation.summary import Asked, build_bundle
 from evaltrail.store.work import Work
 
+FindAnswer = Callable[[str], Answer | None]
 Notice = Callable[[str], None]
 """Told, in one sentence, what a person watching wants to know."""
 
@@ -70,54 +82,132 @@ class Asking:
         request = self._prepared.order.request
         self._log.write(f"asking {request.target.id} at {public_url(request.target.url) or 'no endpoint'}")
         asked = self._ask()
+        tags, command = self._tags(), self._prepared.order.command
         write_bundle(
             folder,
-            lambda made: build_bundle(made, self._work, request, self._prepared.tasks, asked=asked, version=VERSION),
+            lambda made: build_bundle(
+                made,
+                self._work,
+                request,
+                self._prepared.tasks,
+                asked=asked,
+                version=VERSION,
+                tags=tags,
+                command=command,
+            ),
         )
 
+    def _tags(self) -> dict[str, str]:
+        """What the order says of the result, and the commit and build that it came from."""
+        judges = sorted({grading.target.id for task in self._prepared.gradings for grading in task} - {""})
+        said = {"evaltrail.judge": ", ".join(judges)} if judges else {}
+        return {**context_tags(self._settings.environ, Path()), **said, **self._prepared.order.tags}
+
     def _ask(self) -> dict[str, Asked]:
-        """What is known of each task, all of whose samples are in its journal now."""
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return self._ask_in_loop()
-        # The caller (a notebook) has a loop of its own in this thread.
-        with ThreadPoolExecutor(1) as aside:
-            return aside.submit(self._ask_in_loop).result()
-
-    def _ask_in_loop(self) -> dict[str, Asked]:
-        import uvloop  # noqa: PLC0415  only where something is asked
-
-        try:
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                return runner.run(self._ask_all())
-        except InputError as error:  # the data was good in the first pass, so this is no mistake in the order
-            raise EvaltrailError(error.message, code=error.code, where=error.where, hint=error.hint) from error
-
-    async def _ask_all(self) -> dict[str, Asked]:
+        """What is known of each task, all of whose samples are answered now."""
         stored = self._stored()
         asked: dict[str, Asked] = {}
         for number, task in enumerate(self._prepared.tasks):
-            with Journal(self._work.journal(number), task.repeats) as journal:
-                is_whole = not journal.done
-                started = time.monotonic()
-                async with self._prepared.open_model(task, self._settings) as model:
-                    await run_task(
-                        task,
-                        model,
-                        journal,
-                        concurrency=self._prepared.order.request.limits.concurrency,
-                        stored=stored,
-                        on_progress=self._watch.progress,
-                    )
-                seconds = time.monotonic() - started if is_whole else None
-                asked[task.name] = Asked(samples=journal.samples(), seconds=seconds)
-                self._log.write(f"{task.name}: {len(journal.done)} samples are answered")
+            if isinstance(task, NativeTask | StoredTask):
+                asked[task.name] = _in_loop(lambda: self._ask_task(number, task, stored))  # noqa: B023  called at once
+            else:
+                asked[task.name] = self._attempted(number, task)
+        failures = [known.error for known in asked.values() if known.error is not None]
+        if len(failures) == len(asked):
+            raise failures[0]
         return asked
 
-    def _stored(self) -> Callable[[str], Answer | None]:
+    async def _ask_task(self, number: int, task: NativeTask | StoredTask, stored: FindAnswer) -> Asked:
+        limits, environ = self._prepared.order.request.limits, self._settings.environ
+        async with AsyncExitStack() as stack:
+            journal = stack.enter_context(Journal(self._work.journal(number), task.repeats))
+            is_whole = not journal.done
+            started = time.monotonic()
+            benches: tuple[Bench, ...] = ()
+            if gradings := self._prepared.gradings[number]:
+                log = stack.enter_context(closing(AnswerLog(self._work.judged, self._earlier_verdicts())))
+                benches = await open_benches(gradings, stack, limits=limits, environ=environ, log=log)
+            concurrency, progress = limits.concurrency, self._watch.progress
+            if isinstance(task, StoredTask):
+                await score_stored(task, journal, concurrency=concurrency, on_progress=progress, benches=benches)
+            else:
+                model = await stack.enter_async_context(self._prepared.open_model(task, self._settings))
+                await run_task(
+                    task,
+                    model,
+                    journal,
+                    concurrency=concurrency,
+                    stored=stored,
+                    on_progress=progress,
+                    benches=benches,
+                )
+            seconds = time.monotonic() - started if is_whole else None
+            self._log.write(f"{task.name}: {len(journal.done)} samples are answered")
+            facts = judge_facts(gradings, self._settings.home)
+            return Asked(samples=journal.samples(), seconds=seconds, facts=facts)
+
+    def _attempted(self, number: int, task: FolderTask) -> Asked:
+        """What another program left, or why it left nothing: one program that fails does not stop the other tasks.
+
+        Raises:
+            EndpointError: the endpoint refuses or is gone, for the others too.
+            StorageError: the disk refuses.
+        """
+        try:
+            return self._run_elsewhere(number, task)
+        except (EndpointError, StorageError):
+            raise
+        except EvaltrailError as error:
+            self._log.write(f"{task.name} failed: {error}")
+            return Asked(error=error)
+
+    def _run_elsewhere(self, number: int, task: FolderTask) -> Asked:
+        """What another program left of its task, read."""
+        order, place = self._prepared.order, make_private(self._work.place(number))
+        is_whole = not any(place.iterdir())
+        started = time.monotonic()
+        call = FolderCall(
+            target=order.request.target,
+            limits=order.request.limits,
+            api_key=self._prepared.key,
+            environ=self._settings.environ,
+            on_progress=self._watch.progress,
+            log=place / PROGRAM_LOG,
+            secrets=(self._prepared.key, *order.request.target.headers.values()),
+        )
+        left = task.run(place, call)
+        seconds = time.monotonic() - started if is_whole else None
+        self._log.write(f"{task.name}: {task.provider} has ended")
+        return Asked(seconds=seconds, left=read_left(left, task))
+
+    def _earlier_verdicts(self) -> list[Path]:
+        is_wanted = self._prepared.order.request.reuse_answers
+        return answer_logs_below(self._settings.home) if is_wanted else []
+
+    def _stored(self) -> FindAnswer:
         if not self._prepared.order.request.reuse_answers:
             return lambda _: None
         store = StoredAnswers(journals_below(self._settings.home))
         self._watch.notice(f"{len(store):,} stored answers may be used")
         return store.find
+
+
+def _in_loop(work: Callable[[], Coroutine[object, object, Asked]]) -> Asked:
+    """What the work comes to, in an event loop of its own."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return _in_own_loop(work)
+    # The caller (a notebook) has a loop of its own in this thread.
+    with ThreadPoolExecutor(1) as aside:
+        return aside.submit(_in_own_loop, work).result()
+
+
+def _in_own_loop(work: Callable[[], Coroutine[object, object, Asked]]) -> Asked:
+    import uvloop  # noqa: PLC0415  only where something is asked
+
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(work())
+    except InputError as error:  # the data was good in the first pass, so this is no mistake in the order
+        raise EvaltrailError(error.message, code=error.code, where=error.where, hint=error.hint) from error

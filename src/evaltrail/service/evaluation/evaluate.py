@@ -131,9 +131,12 @@ def _is_finished(work: Work, order: Order, settings: Settings) -> bool:
 
 
 def shortcomings(bundle: ResultBundle, allowed: float) -> list[EvaltrailError]:
-    """An error for each task with more unscored samples than the allowed share, in [0, 1]."""
+    """An error for each task that failed, or has more unscored samples than the allowed share, in [0, 1]."""
     found = []
     for task in bundle.tasks:
+        if task.status == "failed" and not task.counts.total:
+            hint = "what it printed lies in the bundle, below harness/"
+            found.append(EvaltrailError(task.error, code="task_failed", where=task.name, hint=hint))
         counts = task.counts
         unscored = counts.total - counts.scored
         if unscored > round(allowed * counts.total, 6):

@@ -6,13 +6,17 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evaltrail.core.delivery import DeliveryOptions, Receipt
 from evaltrail.core.errors import EvaltrailError, InputError
 from evaltrail.core.metric import MetricValue
-from evaltrail.core.request import EvaluationRequest, RequestLimits
+from evaltrail.core.request import COMMAND_LINE, EvaluationRequest, RequestLimits, Wording
 from evaltrail.core.result import ResultBundle, Status
 from evaltrail.core.sample import SampleStream
+
+if TYPE_CHECKING:  # what lists and tells results has no need of what runs tasks
+    from evaltrail.providers.catalog import Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +32,14 @@ class Order:
     """Start over, even where the same work was cut short."""
     allow_unscored: float = 0.0
     """Share of a task's samples that may stay unscored, in [0, 1]."""
+    wording: Wording = COMMAND_LINE
+    """What errors call the target's settings."""
+    tasks: tuple[Task, ...] = ()
+    """Tasks made already; empty = those that the request names."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """What the result itself says, such as where it came from; a delivery's own tags come on top."""
+    command: tuple[str, ...] = ()
+    """How to repeat it; empty = ``evaltrail run``, as the request says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from evaltrail.bundle.write import check_out
 from evaltrail.config.secrets import find_key
 from evaltrail.config.settings import Settings
 from evaltrail.core.errors import InputError
-from evaltrail.core.ids import digest, nearest
+from evaltrail.core.ids import digest
 from evaltrail.core.ports import Model
+from evaltrail.core.request import EvaluationRequest
 from evaltrail.core.result import Origin, ResultBundle, TaskResult
 from evaltrail.core.values import Json
 from evaltrail.core.version import VERSION
 from evaltrail.models.target import open_model
+from evaltrail.providers.catalog import Task, open_task
 from evaltrail.providers.native import NativeTask
-from evaltrail.providers.tasks import read_task
+from evaltrail.providers.stored import StoredTask
+from evaltrail.service.evaluation.elsewhere import readers_for
+from evaltrail.service.evaluation.judges import Grading, find_gradings
 from evaltrail.service.evaluation.order import Order, check_limits
 
 
@@ -26,9 +29,11 @@ class Prepared:
     """An order whose tasks, model, key and destination were checked."""
 
     order: Order
-    tasks: tuple[NativeTask, ...]
+    tasks: tuple[Task, ...]
     key: str
     """The model's key; empty = none."""
+    gradings: tuple[tuple[Grading, ...], ...]
+    """Of each task the judges, with the models that they will ask."""
 
     @property
     def total(self) -> int:
@@ -41,7 +46,10 @@ class Prepared:
         request = self.order.request
         identities: list[Json] = [[task.name, task.identity] for task in self.tasks]
         target: list[Json] = [request.target.id, request.target.url, dict(request.target.headers)]
-        return digest([identities, target, dict(request.params)])
+        judges: list[Json] = [
+            [grading.judge.name, grading.target.id, grading.target.url] for task in self.gradings for grading in task
+        ]
+        return digest([identities, target, dict(request.params), judges])
 
     def open_model(self, task: NativeTask, settings: Settings) -> Model:
         """The model that answers a task; enter it before it is asked."""
@@ -53,6 +61,7 @@ class Prepared:
             references=tuple(task.references.elements()),
             seed=self.order.request.seed or 0,
             environ=settings.environ,
+            wording=self.order.wording,
         )
 
     def unasked(self) -> ResultBundle:
@@ -67,7 +76,7 @@ class Prepared:
             origin=Origin(producer="evaltrail", version=VERSION),
             model=self.order.request.target.id,
             tasks=tuple(results),
-            params=dict(self.order.request.params),
+            params=self.order.request.logged_params,
             started_at=now,
             ended_at=now,
         )
@@ -81,15 +90,31 @@ def prepare(order: Order, settings: Settings) -> Prepared:
     """
     check_limits(order.request.limits, order.allow_unscored)
     request = order.request
-    tasks = tuple(NativeTask(read_task(_task_file(name)), request, settings.datasets_dir) for name in request.tasks)
+    tasks = order.tasks or tuple(
+        open_task(name, request, datasets_dir=settings.datasets_dir, environ=settings.environ) for name in request.tasks
+    )
     names = [task.name for task in tasks]
     for name in names:
         if names.count(name) > 1:
             raise InputError(f"two tasks are called {name!r}", code="duplicate_task", hint="rename one of them")
     key = find_key(request.target, settings.openai_base_url, settings.environ)
-    prepared = Prepared(order=order, tasks=tasks, key=key)
+    judge = _named_judge(request)
+    gradings = tuple(
+        find_gradings(
+            task.metrics if isinstance(task, NativeTask | StoredTask) else (),
+            settings,
+            default=judge,
+            tested=request.target,
+            may_be_tested=task.provider == "ragas",
+        )
+        for task in tasks
+    )
+    prepared = Prepared(order=order, tasks=tasks, key=key, gradings=gradings)
     for task in tasks:
-        prepared.open_model(task, settings)
+        if isinstance(task, NativeTask):
+            prepared.open_model(task, settings)
+        elif not isinstance(task, StoredTask):
+            readers_for(task)
     if order.out is not None:
         check_out(order.out)
     if order.delivery is not None:
@@ -99,14 +124,18 @@ def prepare(order: Order, settings: Settings) -> Prepared:
     return prepared
 
 
-def _task_file(name: str) -> Path:
-    file = Path(name)
-    if file.suffix.lower() in {".yaml", ".yml"} or file.is_file():
-        if not file.is_file():
-            beside = [path.name for path in file.parent.glob("*.y*ml") if path.is_file()]
-            hint = nearest(file.name, beside) or f"task files here: {', '.join(sorted(beside)) or 'none'}"
-            raise InputError("the task file is not there", code="missing_task", where=name, hint=hint)
-        return file
-    raise InputError(
-        f"no provider offers the task {name!r}", code="unknown_task", hint="name a task file, such as capitals.yaml"
-    )
+def _named_judge(request: EvaluationRequest) -> str:
+    """The judge that the request's parameters name; empty where they name none.
+
+    Raises:
+        InputError: its URL has a query, where keys sometimes stand, and parameters are logged.
+    """
+    named = str(request.params.get("judge") or "")
+    if "?" in named:
+        raise InputError(
+            "the URL of the judge holds a query, and parameters are logged",
+            code="bad_judge",
+            where="judge",
+            hint="set EVALTRAIL_JUDGE to it instead, which is not logged",
+        )
+    return named

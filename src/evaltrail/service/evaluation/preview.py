@@ -37,6 +37,10 @@ def preview(order: Order, settings: Settings, *, prompts: int, with_plan: bool) 
     lines: list[str] = []
     shown: list[dict[str, Any]] = []
     for task in prepared.tasks:
+        if not isinstance(task, NativeTask):
+            lines.append(f"{task.name}: {task.provider} asks{f' {task.total:,} samples' if task.total else ''}")
+            shown.append({"task": task.name, "prompts": [], "requests": task.total or None})
+            continue
         first = [_prompt_text(task, item) for item in islice(task.items(), prompts)]
         cost = _cost(task)
         lines += [f"--- {task.name}, prompt {number}\n{text}" for number, text in enumerate(first, 1)]
@@ -57,13 +61,21 @@ def preview(order: Order, settings: Settings, *, prompts: int, with_plan: bool) 
 
 
 def _cost(task: NativeTask) -> dict[str, int]:
-    characters = sum(len(_prompt_text(task, item)) for item in task.items())
+    asked = [len(_prompt_text(task, item)) for item in task.items() if _is_asked(task, item)]
     longest = task.generation.get("max_tokens", task.generation.get("max_completion_tokens"))
     return {
-        "requests": task.total,
-        "prompt_tokens": characters * task.repeats // _CHARACTERS_A_TOKEN,
-        "completion_tokens": longest * task.total if isinstance(longest, int) else 0,
+        "requests": len(asked) * task.repeats,
+        "prompt_tokens": sum(asked) * task.repeats // _CHARACTERS_A_TOKEN,
+        "completion_tokens": longest * len(asked) * task.repeats if isinstance(longest, int) else 0,
     }
+
+
+def _is_asked(task: NativeTask, item: Item) -> bool:
+    """Whether a request is sent for an item: its record brings no output of its own."""
+    try:
+        return task.given(item.record) is None
+    except InputError:
+        return False
 
 
 def _prompt_text(task: NativeTask, item: Item) -> str:

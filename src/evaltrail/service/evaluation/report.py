@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from evaltrail.config.secrets import public_url
 from evaltrail.core.metric import MetricValue
 from evaltrail.core.request import EvaluationRequest, RequestLimits
 from evaltrail.core.result import Counts, ResultBundle, TaskResult
+from evaltrail.service.evaluation.judge_facts import judge_lines
 
 
-def write_report(bundle: ResultBundle, request: EvaluationRequest) -> str:
-    """The report, ready to be read on its own."""
+def write_report(bundle: ResultBundle, request: EvaluationRequest, command: Sequence[str] = ()) -> str:
+    """The report, ready to be read on its own.
+
+    Args:
+        bundle: the result.
+        request: what was asked for.
+        command: how to repeat it; empty = ``evaltrail run``, as the request says.
+    """
     lines = [f"# {bundle.model}: {', '.join(task.name for task in bundle.tasks)}", ""]
     lines += [f"Evaluation `{bundle.id}`, {bundle.status}, started {bundle.started_at:%Y-%m-%d %H:%M:%S} UTC,"]
     lines += [f"took {(bundle.ended_at - bundle.started_at).total_seconds():.1f} s.", ""]
@@ -21,7 +28,7 @@ def write_report(bundle: ResultBundle, request: EvaluationRequest) -> str:
         lines += (_row(task, metric) for metric in task.metrics)
     for task in bundle.tasks:
         lines += _about(task)
-    lines += ["", "## How to repeat it", "", "```sh", repeat_command(request), "```", ""]
+    lines += ["", "## How to repeat it", "", "```sh", shlex.join(command) or repeat_command(request), "```", ""]
     return "\n".join(lines)
 
 
@@ -76,6 +83,7 @@ def _about(task: TaskResult) -> Iterator[str]:
     for metric in task.metrics:
         if metric.floor is not None:
             yield f"- {metric.name} would be {metric.floor:.4g} if every unscored sample were wrong"
+    yield from (f"- {line}" for line in judge_lines(task.config))
     yield from (f"- {name}: {value:g}" for name, value in task.usage.items())
     if task.error:
         yield f"- **failed**: {task.error}"

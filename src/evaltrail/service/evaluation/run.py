@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypedDict, Unpack, cast, get_type_hints
-
-import msgspec
+from typing import TypedDict, Unpack, cast
 
 from evaltrail.config.settings import load_settings
 from evaltrail.core.delivery import DeliveryOptions, RunLayout
 from evaltrail.core.errors import InputError
-from evaltrail.core.ids import nearest
 from evaltrail.core.progress import ProgressSink
 from evaltrail.core.request import EvaluationRequest, ModelTarget, RequestLimits
+from evaltrail.core.trace_choice import TraceChoice
 from evaltrail.core.values import Json, Scalar
 from evaltrail.destinations.mlflow.active import join_session
+from evaltrail.providers.catalog import needs_no_url
 from evaltrail.service.evaluation.asking import Watch
 from evaltrail.service.evaluation.evaluate import evaluate
+from evaltrail.service.evaluation.options import check_options, chosen
 from evaltrail.service.evaluation.order import Order, Result
 
 
@@ -58,6 +56,8 @@ class RunOptions(TypedDict, total=False):
     """Tags of the run."""
     layout: RunLayout
     """``per_bundle`` (one run) or ``nested`` (one more a task below it)."""
+    traces: TraceChoice
+    """Samples that become traces with their scores as assessments: ``failures``, ``all``, or so many of them."""
     deliver: bool
     """False writes the bundle only."""
     out: str | Path
@@ -92,15 +92,15 @@ def run(tasks: str | Path | Sequence[str | Path], *, model: str, **options: Unpa
         EndpointError: the endpoint refuses every request or is gone; answers are kept.
         StorageError: the disk refuses.
     """
-    checked = _checked(options)
+    checked = cast("RunOptions", check_options(options, RunOptions, "run"))
     settings = load_settings()
-    names = [tasks] if isinstance(tasks, str | Path) else list(tasks)
+    names = [str(tasks)] if isinstance(tasks, str | Path) else [str(task) for task in tasks]
     request = EvaluationRequest(
-        tasks=tuple(map(str, names)),
-        target=_target(model, checked, settings.openai_base_url),
-        **_chosen(checked, EvaluationRequest),
+        tasks=tuple(names),
+        target=_target(model, checked, settings.openai_base_url, names=names),
+        **chosen(checked, EvaluationRequest),
     )
-    delivery = join_session(DeliveryOptions(**_chosen(checked, DeliveryOptions)))
+    delivery = join_session(DeliveryOptions(**chosen(checked, DeliveryOptions)))
     out = checked.get("out")
     order = Order(
         request=request,
@@ -113,59 +113,16 @@ def run(tasks: str | Path | Sequence[str | Path], *, model: str, **options: Unpa
     return evaluate(order, settings, Watch(progress=progress) if progress else Watch())
 
 
-def _checked(options: RunOptions) -> RunOptions:
-    """The options, each of the type that RunOptions says.
-
-    Raises:
-        InputError: an option is unknown or has the wrong type.
-    """
-    kinds = get_type_hints(RunOptions)
-    checked: dict[str, object] = {}
-    for name, value in options.items():
-        if name not in kinds:
-            raise InputError(f"run() has no option {name!r}", code="unknown_option", hint=nearest(name, kinds))
-        try:
-            checked[name] = _OWN_CHECKS[name](value) if name in _OWN_CHECKS else _converted(value, kinds[name])
-        except (msgspec.ValidationError, TypeError) as error:
-            raise InputError(f"{name} has the wrong type: {error}", code="bad_option") from error
-    return cast("RunOptions", checked)
-
-
-def _converted(value: object, kind: Any) -> object:
-    return msgspec.convert(msgspec.to_builtins(value), kind)
-
-
-def _settings(value: object) -> object:
-    """Generation settings: whatever JSON can say, under names."""
-    return msgspec.json.decode(msgspec.json.encode(value), type=dict[str, Any])
-
-
-def _path(value: object) -> str:
-    return os.fspath(cast("os.PathLike[str]", value))
-
-
-def _sink(value: object) -> object:
-    if not callable(value):
-        raise TypeError("a function is wanted")
-    return value
-
-
-_OWN_CHECKS: Mapping[str, Callable[[object], object]] = {"generation": _settings, "out": _path, "progress": _sink}
-
-
-def _target(model: str, options: RunOptions, default_url: str) -> ModelTarget:
+def _target(model: str, options: RunOptions, default_url: str, *, names: Sequence[str]) -> ModelTarget:
     if model.startswith("baseline:"):
         return ModelTarget(id=model)
     url = options.get("url") or default_url
-    if not url:
+    if not url and not all(map(needs_no_url, names)):
         raise InputError("no endpoint is given", code="missing_url", hint="pass url=, or set OPENAI_BASE_URL")
     return ModelTarget(
-        id=model, url=url, api_key_env=options.get("api_key_env", ""), headers=options.get("headers", {})
+        id=model,
+        url=url,
+        api_key_env=options.get("api_key_env", ""),
+        headers=options.get("headers", {}),
+        is_asked=bool(url),
     )
-
-
-def _chosen(options: RunOptions, kind: type) -> dict[str, Any]:
-    """The options that are fields of a type, under the same names."""
-    names = {field.name for field in fields(kind)}
-    given: dict[str, Any] = {name: value for name, value in options.items() if name in names}
-    return {name: tuple(value) if name == "sample_ids" else value for name, value in given.items()}

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from array import array
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,13 +16,19 @@ from evaltrail.bundle.folders import link_or_copy, make_private
 from evaltrail.bundle.journal import JournalSamples
 from evaltrail.config.secrets import public_url
 from evaltrail.core.errors import EvaltrailError
+from evaltrail.core.ports import FolderTask
 from evaltrail.core.request import EvaluationRequest
 from evaltrail.core.result import Origin, ResultBundle, Status, TaskResult
-from evaltrail.core.sample import Sample
+from evaltrail.core.sample import SampleStream, Usage
 from evaltrail.core.values import Scalar
+from evaltrail.providers.catalog import Task
 from evaltrail.providers.native import NativeTask
+from evaltrail.providers.stored import StoredTask
 from evaltrail.scoring.aggregate import Aggregator
+from evaltrail.service.evaluation.elsewhere import PROGRAM_LOG, Left
+from evaltrail.service.evaluation.judge_facts import without_judge_facts
 from evaltrail.service.evaluation.report import write_report
+from evaltrail.service.evaluation.totals import Totals
 from evaltrail.store.work import Work
 
 
@@ -31,19 +36,27 @@ from evaltrail.store.work import Work
 class Asked:
     """What is known of a task once every sample is in its journal."""
 
-    samples: JournalSamples
+    samples: SampleStream = ()
     seconds: float | None = None
     """Wall seconds, for a task that was asked in one go."""
+    left: Left | None = None
+    """What a program left that ran the task."""
+    error: EvaltrailError | None = None
+    """Why it left nothing."""
+    facts: Mapping[str, Scalar] = field(default_factory=dict)
+    """What is to be said of the task's judges, beside its settings."""
 
 
 def build_bundle(
     folder: Path,
     work: Work,
     request: EvaluationRequest,
-    tasks: Sequence[NativeTask],
+    tasks: Sequence[Task],
     *,
     asked: Mapping[str, Asked],
     version: str,
+    tags: Mapping[str, str] | None = None,
+    command: Sequence[str] = (),
 ) -> ResultBundle:
     """Write everything but the manifest into a folder; what the manifest has to say.
 
@@ -54,27 +67,33 @@ def build_bundle(
         tasks: the tasks of the request, in its order.
         asked: task to what is known from asking it, for tasks that this process asked.
         version: of evaltrail.
+        tags: of the result.
+        command: how to repeat it; empty = ``evaltrail run``, as the request says.
     """
-    names = [metric.name for task in tasks for metric in task.metrics]
-    with SamplesWriter(folder / layout.SAMPLES, names) as table:
-        results = tuple(
-            _summarise(
-                task, asked.get(task.name) or Asked(samples=JournalSamples(work.journal(number))), table, version
-            )
-            for number, task in enumerate(tasks)
-        )
+    results: list[TaskResult] = []
+    with SamplesWriter(folder / layout.SAMPLES, _metric_names(tasks, asked)) as table:
+        for number, task in enumerate(tasks):
+            if isinstance(task, NativeTask | StoredTask):
+                known = asked.get(task.name) or Asked(samples=JournalSamples(work.journal(number)))
+                results.append(_summarise(task, known, table, version))
+            else:
+                results += _taken_over(task, asked[task.name], table)
+    for number, task in enumerate(tasks):
+        if not isinstance(task, NativeTask | StoredTask):
+            _keep_left(asked[task.name], work.place(number), folder / layout.LEFT / str(number))
     bundle = ResultBundle(
         id=work.state.evaluation_id,
         origin=Origin(producer="evaltrail", version=version),
         model=request.target.id,
-        tasks=results,
+        tasks=tuple(results),
         params=_params(request),
+        tags=tags or {},
         status=_status(results),
         started_at=work.state.started_at,
         ended_at=datetime.now(UTC),
     )
     (folder / layout.REQUEST).write_bytes(msgspec.json.format(public_request(request), indent=1))
-    (folder / layout.REPORT).write_text(write_report(bundle, request), encoding="utf-8")
+    (folder / layout.REPORT).write_text(write_report(bundle, request, command), encoding="utf-8")
     _keep(work, folder)
     return bundle
 
@@ -87,12 +106,49 @@ def public_request(request: EvaluationRequest) -> bytes:
     return msgspec.json.encode(whole)
 
 
-def _summarise(task: NativeTask, asked: Asked, table: SamplesWriter, version: str) -> TaskResult:
+def _metric_names(tasks: Sequence[Task], asked: Mapping[str, Asked]) -> list[str]:
+    """Of every metric that samples may bear a score of."""
+    own = [metric.name for task in tasks if isinstance(task, NativeTask | StoredTask) for metric in task.metrics]
+    lefts = [known.left for known in asked.values() if known.left is not None]
+    return own + [metric.name for left in lefts for result in left.results for metric in result.metrics]
+
+
+def _taken_over(task: FolderTask, asked: Asked, table: SamplesWriter) -> Iterator[TaskResult]:
+    """The results of a task that another program ran, their samples put into the table."""
+    if asked.error is not None:
+        yield TaskResult(
+            name=task.name,
+            provider=task.provider,
+            provider_version=task.provider_version,
+            config=task.config(),
+            dataset=task.dataset,
+            status="failed",
+            error=str(asked.error),
+        )
+    for result in asked.left.results if asked.left is not None else ():
+        totals = Totals()
+        for sample in result.samples or ():
+            totals.add(sample)
+            table.add(result.name, sample)
+        timed = {} if asked.seconds is None else {"runtime_seconds": asked.seconds}
+        counts = result.counts
+        is_failed = counts.total > 0 and counts.scored == 0
+        yield replace(
+            result,
+            config={**result.config, **task.config()},
+            dataset=task.dataset or result.dataset,
+            usage={**timed, **totals.figures(), **result.usage},
+            status="failed" if is_failed else result.status,
+            error="no sample could be scored" if is_failed and not result.error else result.error,
+        )
+
+
+def _summarise(task: NativeTask | StoredTask, asked: Asked, table: SamplesWriter, version: str) -> TaskResult:
     aggregator = Aggregator(task.metrics, task.repeats)
-    usage = _Usage()
+    totals = Totals()
     for sample in asked.samples:
         aggregator.add(sample)
-        usage.add(sample)
+        totals.add(replace(sample, usage=Usage()) if isinstance(task, StoredTask) else sample)
         table.add(task.name, sample)
     counts = aggregator.counts()
     if counts.total != task.total:
@@ -108,49 +164,17 @@ def _summarise(task: NativeTask, asked: Asked, table: SamplesWriter, version: st
     return TaskResult(
         name=task.name,
         provider=task.provider,
-        provider_version=version,
-        config=task.config(),
+        provider_version=task.provider_version if isinstance(task, StoredTask) else version,
+        prefix=task.prefix,
+        config={**without_judge_facts(task.config()), **asked.facts},
         metrics=aggregator.metrics(),
         counts=counts,
         dataset=task.dataset,
         samples=asked.samples,
         status="failed" if is_failed else "completed",
         error=f"no sample could be scored: {reason}" if is_failed else "",
-        usage={**timed, **usage.totals()},
+        usage={**timed, **totals.figures()},
     )
-
-
-class _Usage:
-    """What the samples of a task cost together."""
-
-    def __init__(self) -> None:
-        self._latencies = array("d")
-        self._requests = 0
-        self._asked = self._counted = 0
-        self._tokens_in = self._tokens_out = 0
-        self._truncated = 0
-
-    def add(self, sample: Sample) -> None:
-        used = sample.usage
-        self._requests += used.attempts
-        self._truncated += sample.finish_reason == "length"
-        if used.attempts and not sample.error:
-            self._asked += 1
-            self._counted += used.prompt_tokens is not None and used.completion_tokens is not None
-        self._tokens_in += used.prompt_tokens or 0
-        self._tokens_out += used.completion_tokens or 0
-        if used.latency_s is not None:
-            self._latencies.append(used.latency_s)
-
-    def totals(self) -> dict[str, float]:
-        totals: dict[str, float] = {"requests": self._requests, "truncated": self._truncated}
-        if self._counted and self._counted == self._asked:
-            totals |= {"tokens_in": self._tokens_in, "tokens_out": self._tokens_out}
-        if self._latencies:
-            ordered = sorted(self._latencies)
-            for share in (50, 95):
-                totals[f"latency_p{share}"] = ordered[min(len(ordered) - 1, len(ordered) * share // 100)]
-        return totals
 
 
 def _params(request: EvaluationRequest) -> dict[str, Scalar]:
@@ -160,7 +184,7 @@ def _params(request: EvaluationRequest) -> dict[str, Scalar]:
         "seed": request.seed,
         "samples": ",".join(request.sample_ids) or None,
     }
-    return {name: value for name, value in given.items() if value is not None} | dict(request.params)
+    return {name: value for name, value in given.items() if value is not None} | request.logged_params
 
 
 def _status(results: Sequence[TaskResult]) -> Status:
@@ -170,11 +194,21 @@ def _status(results: Sequence[TaskResult]) -> Status:
     return "partially_failed" if failed else "completed"
 
 
+def _keep_left(asked: Asked, place: Path, folder: Path) -> None:
+    """Put what a program left, and what it printed, into the bundle."""
+    if asked.left is not None:
+        shutil.copytree(asked.left.folder, folder, copy_function=link_or_copy)
+    log = place / PROGRAM_LOG
+    if log.is_file():
+        make_private(folder)
+        link_or_copy(log, folder / PROGRAM_LOG)
+
+
 def _keep(work: Work, folder: Path) -> None:
     log = folder / layout.LOG
     make_private(log.parent)
     if work.log.is_file():
         shutil.copyfile(work.log, log)
     answers = make_private(folder / layout.ANSWERS)
-    for journal in sorted(work.folder.glob("*.jsonl")):
+    for journal in sorted([*work.folder.glob("*.jsonl"), *work.folder.glob("*.answers")]):
         link_or_copy(journal, answers / journal.name)

@@ -1,0 +1,101 @@
+"""The providers that can be named, and the task that a name means to one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol, cast
+
+from evaltrail.core.errors import InputError
+from evaltrail.core.ids import nearest
+from evaltrail.core.plugins import Registry
+from evaltrail.core.ports import FolderTask
+from evaltrail.core.request import EvaluationRequest
+from evaltrail.providers.native import NativeTask
+from evaltrail.providers.stored import StoredTask
+from evaltrail.providers.tasks import read_task
+
+PROVIDERS = Registry(
+    "evaltrail.providers",
+    {
+        "command": "evaltrail.providers.command:command_task",
+        "lm_evaluation_harness": "evaltrail.providers.lm_eval.task:lm_eval_task",
+        "mlflow": "evaltrail.providers.mlflow_scorers:mlflow_task",
+        "ragas": "evaltrail.providers.ragas:ragas_task",
+    },
+)
+"""A provider's plugin is a function like ``TaskMaker``; task files need none."""
+
+Task = NativeTask | StoredTask | FolderTask
+"""A task that was checked: one that we ask ourselves or score anew, or one that another program runs."""
+
+_ENDINGS = (".yaml", ".yml")
+_WITHOUT_URL = ("command", "mlflow", "ragas")
+
+
+class TaskMaker(Protocol):
+    """Makes the task of a name."""
+
+    def __call__(
+        self, name: str, request: EvaluationRequest, *, datasets_dir: Path | None, environ: Mapping[str, str]
+    ) -> Task:
+        """The task, with everything found that can be found wrong before anything is asked.
+
+        Args:
+            name: as the provider knows it, without the provider's own name.
+            request: what was asked for; ``params`` are the provider's settings.
+            datasets_dir: EVALTRAIL_DATASETS_DIR.
+            environ: every variable.
+
+        Raises:
+            InputError: it cannot be run.
+        """
+        ...
+
+
+def open_task(name: str, request: EvaluationRequest, *, datasets_dir: Path | None, environ: Mapping[str, str]) -> Task:
+    """The task of a name, checked; for the arguments see ``TaskMaker``.
+
+    Args:
+        name: a task file, or ``provider/task``.
+        request: see ``TaskMaker``.
+        datasets_dir: see ``TaskMaker``.
+        environ: see ``TaskMaker``.
+
+    Raises:
+        InputError: there is no such task, or it cannot be run.
+    """
+    file = Path(name)
+    if file.suffix.lower() in _ENDINGS or file.is_file():
+        return NativeTask(read_task(_existing(file)), request, datasets_dir)
+    provider, slash, task = name.partition("/")
+    if not (slash and task):
+        raise InputError(
+            f"no provider offers the task {name!r}",
+            code="unknown_task",
+            hint=f"name a task file, such as capitals.yaml, or provider/task: {', '.join(PROVIDERS.names())}",
+        )
+    make = cast("TaskMaker", PROVIDERS.load(provider_named(provider) or provider))
+    return make(task, request, datasets_dir=datasets_dir, environ=environ)
+
+
+def needs_no_url(name: str) -> bool:
+    """Whether a task may do without an endpoint: its data may bring the outputs, or its program may know where to ask.
+
+    Its provider refuses it where that turns out to be otherwise.
+    """
+    return provider_named(name.partition("/")[0]) in _WITHOUT_URL and "/" in name
+
+
+def provider_named(word: str) -> str | None:
+    """The provider that a run configuration's word means (``lm-evaluation-harness``); None where there is none."""
+    name = word.replace("-", "_")
+    return name if name in PROVIDERS.builtin else None
+
+
+def _existing(file: Path) -> Path:
+    if not file.is_file():
+        beside = [path.name for path in file.parent.glob("*.y*ml") if path.is_file()]
+        hint = nearest(file.name, beside) or f"task files here: {', '.join(sorted(beside)) or 'none'}"
+        raise InputError("the task file is not there", code="missing_task", where=str(file), hint=hint)
+    return file

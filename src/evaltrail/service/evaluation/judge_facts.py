@@ -1,0 +1,49 @@
+"""What a result says of its judges: which model, which rubric, and whether anybody measured it against people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from evaltrail.core.values import Scalar
+from evaltrail.service.evaluation.judges import Grading
+from evaltrail.store.calibrations import Calibrations
+
+UNCALIBRATED = "uncalibrated"
+_PREFIX = "judge."
+_CALIBRATION = ".calibration"
+
+
+def judge_facts(gradings: Iterable[Grading], home: Path) -> Mapping[str, Scalar]:
+    """``judge.<metric>.model``, ``.rubric`` and ``.calibration`` of each judge, for a task's settings.
+
+    Args:
+        gradings: the judges of a task, with their models.
+        home: EVALTRAIL_HOME, where calibrations are remembered.
+    """
+    known = Calibrations(home)
+    facts: dict[str, Scalar] = {}
+    for grading in gradings:
+        judge, model = grading.judge, grading.target.id
+        if not model:  # it scores by its own code
+            continue
+        calibration = known.find(judge.source, model)
+        facts |= {
+            f"{_PREFIX}{judge.name}.model": model,
+            f"{_PREFIX}{judge.name}.rubric": judge.source,
+            f"{_PREFIX}{judge.name}{_CALIBRATION}": UNCALIBRATED if calibration is None else calibration.told(),
+        }
+    return facts
+
+
+def without_judge_facts(config: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """The settings without what they say of judges."""
+    return {name: value for name, value in config.items() if not name.startswith(_PREFIX)}
+
+
+def judge_lines(config: Mapping[str, Scalar]) -> Iterator[str]:
+    """One line for people on each judge of a task: ``tone is judged by m: uncalibrated``."""
+    for name, told in config.items():
+        if name.startswith(_PREFIX) and name.endswith(_CALIBRATION):
+            metric = name.removeprefix(_PREFIX).removesuffix(_CALIBRATION)
+            yield f"{metric} is judged by {config.get(f'{_PREFIX}{metric}.model')}: {told}"

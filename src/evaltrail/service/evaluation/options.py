@@ -1,0 +1,77 @@
+"""Keyword options of the Python verbs: each known, and of the type that its TypedDict says."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any, cast, get_type_hints
+
+import msgspec
+
+from evaltrail.core.errors import InputError
+from evaltrail.core.ids import nearest
+from evaltrail.core.trace_choice import read_trace_choice
+
+
+def check_options(options: Mapping[str, Any], kind: type, verb: str) -> dict[str, Any]:
+    """The options, each of the type that a TypedDict says.
+
+    Args:
+        options: as they were given.
+        kind: the TypedDict.
+        verb: whose options they are, for errors.
+
+    Raises:
+        InputError: an option is unknown or has the wrong type.
+    """
+    kinds = get_type_hints(kind)
+    checked: dict[str, Any] = {}
+    for name, value in options.items():
+        if name not in kinds:
+            raise InputError(f"{verb}() has no option {name!r}", code="unknown_option", hint=nearest(name, kinds))
+        try:
+            checked[name] = _OWN_CHECKS[name](value) if name in _OWN_CHECKS else _converted(value, kinds[name])
+        except (msgspec.ValidationError, TypeError) as error:
+            raise InputError(f"{name} has the wrong type: {error}", code="bad_option") from error
+    return checked
+
+
+def chosen(options: Mapping[str, Any], kind: type) -> dict[str, Any]:
+    """The options that are fields of a dataclass, under the same names."""
+    names = {field.name for field in fields(kind)}
+    given = {name: value for name, value in options.items() if name in names}
+    return {name: tuple(value) if name == "sample_ids" else value for name, value in given.items()}
+
+
+def _converted(value: object, kind: Any) -> object:
+    return msgspec.convert(msgspec.to_builtins(value), kind)
+
+
+def _settings(value: object) -> object:
+    """Generation settings: whatever JSON can say, under names."""
+    return msgspec.json.decode(msgspec.json.encode(value), type=dict[str, Any])
+
+
+def _path(value: object) -> str:
+    return os.fspath(cast("os.PathLike[str]", value))
+
+
+def _traces(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise TypeError("failures, all, or a number is wanted")
+    return read_trace_choice(value)
+
+
+def _sink(value: object) -> object:
+    if not callable(value):
+        raise TypeError("a function is wanted")
+    return value
+
+
+_OWN_CHECKS: Mapping[str, Callable[[object], object]] = {
+    "generation": _settings,
+    "out": _path,
+    "progress": _sink,
+    "traces": _traces,
+}
