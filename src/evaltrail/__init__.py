@@ -13,19 +13,37 @@ if TYPE_CHECKING:
     from evaltrail.service.evaluation.order import Result
     from evaltrail.service.evaluation.run import run
     from evaltrail.service.exporting.export import export_results
+    from evaltrail.service.frames.evaluate_data import evaluate
+    from evaltrail.service.frames.evaluation_result import EvaluationResult
     from evaltrail.service.gathering.ingest import ingest
+    from evaltrail.service.rescoring.score import score
 
 __version__ = VERSION
-__all__ = ["EvaltrailError", "PartialError", "Receipt", "Result", "__version__", "export_results", "ingest", "run"]
+__all__ = [
+    "EvaltrailError",
+    "EvaluationResult",
+    "PartialError",
+    "Receipt",
+    "Result",
+    "__version__",
+    "evaluate",
+    "export_results",
+    "ingest",
+    "run",
+    "score",
+]
 
 _PLACES = {
     "EvaltrailError": "evaltrail.core.errors",
+    "EvaluationResult": "evaltrail.service.frames.evaluation_result",
     "PartialError": "evaltrail.core.errors",
     "Receipt": "evaltrail.core.delivery",
     "Result": "evaltrail.service.evaluation.order",
+    "evaluate": "evaltrail.service.frames.evaluate_data",
     "export_results": "evaltrail.service.exporting.export",
     "ingest": "evaltrail.service.gathering.ingest",
     "run": "evaltrail.service.evaluation.run",
+    "score": "evaltrail.service.rescoring.score",
 }
 
 
