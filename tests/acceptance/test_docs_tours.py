@@ -14,7 +14,8 @@ import pytest
 _ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("page", [pytest.param("ingest.md", marks=pytest.mark.slow), "export.md"])
+@pytest.mark.parametrize("page", ["ingest.md", "export.md"])
+@pytest.mark.slow
 def test_a_page_works_as_written(evaltrail, tracking, page):
     """Every block of the tour in one shell, then the Python: exit code 0, and a second time changes nothing."""
     text = (_ROOT / "docs" / page).read_text(encoding="utf-8")
@@ -43,6 +44,7 @@ def test_a_page_works_as_written(evaltrail, tracking, page):
     assert sum(counts[0]) > 0
 
 
+@pytest.mark.slow
 def test_the_page_on_run_configurations_works_as_written(evaltrail, endpoint, tracking):
     """Its tour in one shell, against a real endpoint: every launch lands one run."""
     text = (_ROOT / "docs" / "run-configurations.md").read_text(encoding="utf-8")

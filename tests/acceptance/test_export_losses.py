@@ -11,6 +11,7 @@ from installed import ended, one_error
 
 from evaltrail.core.errors import InputError
 from evaltrail.service.exporting.export_config import overridden, read_options
+from evaltrail.service.exporting.export_table import Given
 from launcher_jobs import INVOCATION, REQUIRED, many_results, results_of, score
 from mlflow_proxy import unreliable
 from mlflow_server import ask, content_of, free_port
@@ -231,7 +232,7 @@ def test_a_tag_may_be_any_plain_value(evaltrail, export):
 def test_a_typo_in_an_override_is_an_error_with_the_nearest_name(override, hint):
     """Nothing that was asked for is ignored."""
     with pytest.raises(InputError) as caught:
-        read_options(overridden({}, [override]))
+        read_options(overridden(Given(), [override]))
     assert caught.value.exit_code == 2
     assert caught.value.hint == hint
 

@@ -113,6 +113,15 @@ def test_the_status_for_programs(mixed):
     assert (own["state"], own["progress"]) == ("completed", {"done": 5, "total": 5})
 
 
+@pytest.mark.parametrize("wanted", [INVOCATION, f"{INVOCATION}.0", OWN])
+@pytest.mark.parametrize("command", ["status", "info"])
+def test_programs_read_ok_and_the_exit_code_of_one_id_too(mixed, command, wanted):
+    """As every other object says it."""
+    found = mixed.evaltrail.here(command, wanted, "--json").object
+    assert (found["ok"], found["exit_code"]) == (True, 0)
+    assert found["evaluation_id"] in wanted
+
+
 def test_the_info_of_an_invocation_shows_its_metrics(mixed):
     """Metrics by job; a job that has not ended is no complaint."""
     found = mixed.evaltrail("info", "8abcd123", "--json").object

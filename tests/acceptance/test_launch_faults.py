@@ -92,6 +92,9 @@ def test_an_endpoint_that_is_away_is_found_out_first(launching, endpoint):
     done = launching("--no-endpoint-check", "--json")
     assert done.code == 1
     assert [job["state"] for job in done.object["jobs"]] == ["failed"]
+    hints = [error["hint"] for error in done.object["errors"]]
+    assert any("check target.api_endpoint.url" in hint for hint in hints)
+    assert not any("--url" in hint for hint in hints)
 
 
 def test_an_unknown_task_is_answered_with_the_nearest(launching):
@@ -107,8 +110,8 @@ def test_an_unknown_task_is_answered_with_the_nearest(launching):
 
 def test_a_harness_that_is_not_installed_is_named(launching):
     """A well-known harness: which package brings it."""
-    launching.native(evaluation={"tasks": ["lm-evaluation-harness.ifeval"]})
-    assert "pip install nvidia-lm-eval" in refused(launching)
+    launching.native(evaluation={"tasks": ["bigcode-evaluation-harness.mbpp"]})
+    assert "pip install nvidia-bigcode-eval" in refused(launching)
 
 
 def test_a_broken_task_file_stops_the_launch(launching, endpoint):
@@ -126,6 +129,57 @@ def test_a_typo_in_the_export_stops_the_launch(launching, endpoint):
     )
     assert "experiment_name" in refused(launching)
     assert endpoint.stats()["total"] == 0
+
+
+def test_everything_that_is_wrong_with_the_export_is_told_at_once(launching, endpoint):
+    """Of all destinations, each with file and line, or the `-o` that gave it."""
+    launching.native(
+        execution={"auto_export": {"destinations": ["mlflow", "local"]}},
+        export={
+            "mlflow": {"experment_name": "x", "runs": "jobs", "tags": {"a": [1]}},
+            "local": {"format": "xml", "output_dir": "there"},
+        },
+    )
+    lines = (launching.folder / "my_config.yaml").read_text().splitlines()
+    done = launching.refused("-o", "export.mlflow.run_name=[a]", "--json")
+
+    def place(text):
+        return f"my_config.yaml:{next(n for n, line in enumerate(lines, 1) if line.strip().startswith(text))}"
+
+    assert {(error["where"], error["message"]) for error in done.object["errors"]} == {
+        (place("experment_name"), "export.mlflow has no option 'experment_name'"),
+        (place("runs"), "the value of export.mlflow.runs cannot be used"),
+        (place("tags"), "the value of export.mlflow.tags cannot be used"),
+        ("-o export.mlflow.run_name=[...]", "the value of export.mlflow.run_name cannot be used"),
+        (place("format"), "the value of export.local.format cannot be used"),
+    }
+    assert len(done.errors) == 5
+    assert endpoint.stats()["total"] == 0
+
+
+def test_what_no_destination_could_take_is_told_at_once_too(launching):
+    """Values that only the destination can judge: the tracking URI, tags of ours, a folder that is a file."""
+    (launching.folder / "taken").write_text("")
+    launching.native(
+        execution={"auto_export": {"destinations": ["mlflow", "local"]}},
+        export={
+            "mlflow": {"tracking_uri": "httq://host", "tags": {"evaltrail.key": "x"}, "experiment_name": "x" * 300},
+            "local": {"output_dir": "taken"},
+        },
+    )
+    done = launching.refused()
+    assert len(done.errors) == 4
+    assert all("error: my_config.yaml:" in line for line in done.errors)
+
+
+def test_a_line_of_the_env_file_that_says_nothing_stops_the_launch(launching, endpoint):
+    """File and line, before anything is started, and no word of another library."""
+    launching.native(count=20)
+    (launching.folder / "launch.env").write_text("A=1\nB 2\n")
+    done = launching.refused("--env-file", "launch.env")
+    assert one_error(done).startswith("error: launch.env:2: the line is no NAME=VALUE (")
+    assert "dotenv" not in done.err
+    assert (launching.lines(), endpoint.stats()["total"]) == ([], 0)
 
 
 @pytest.mark.parametrize(

@@ -40,8 +40,9 @@ def test_the_tour_of_the_readme_works_as_written(evaltrail, endpoint, tracking):
 
 
 def test_the_python_lines_of_the_readme_work(evaltrail, endpoint):
-    """The Python example runs with only its endpoint changed."""
-    (example,) = re.findall(r"^```python\n(.*?)^```$", _README, re.MULTILINE | re.DOTALL)
+    """The Python examples run one after the other with only the endpoint changed."""
+    examples = re.findall(r"^```python\n(.*?)^```$", _README, re.MULTILINE | re.DOTALL)
+    example = "\n".join(examples)
     shutil.copytree(_ROOT / "examples", evaltrail.cwd / "examples")
     done = subprocess.run(
         [sys.executable, "-c", example.replace("http://localhost:8000/v1", endpoint.url)],
@@ -53,8 +54,10 @@ def test_the_python_lines_of_the_readme_work(evaltrail, endpoint):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    value, run_id = done.stdout.split()
+    (value, run_id), (overlap, other_id) = (line.split() for line in done.stdout.splitlines())
     assert (value, len(run_id)) == ("0.0", 32)
+    assert 0.5 < float(overlap) < 1
+    assert len({run_id, other_id}) == 2
 
 
 def test_every_page_the_readme_links_to_is_there():

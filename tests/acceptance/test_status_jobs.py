@@ -199,6 +199,24 @@ def test_a_delivery_is_told_to_wait_only_while_it_does(user):
     assert user.evaltrail("status", "5eed").out.splitlines()[2:] == ["    it was delivered since"]
 
 
+def test_a_delivery_that_was_given_up_is_not_told_to_be_delivered(user):
+    """Neither waiting nor delivered: the error says what to do, until it is put again."""
+    delivery = delivered(f"{INVOCATION}.0", exit_code=3, errors=(AWAY,))
+    user.jobs.add(0, outcome=JobOutcome(task_code=0, delivery=delivery))
+    waiting = user.waits(invocation_id=INVOCATION)
+    assert user.evaltrail.here("sync", "--forget", INVOCATION).code == 0
+    (job,) = user.described()["jobs"]
+    assert (job["delivery"], job["exit_code"]) == ("forgotten", 1)
+    assert [error["code"] for error in job["errors"]] == ["forgotten"]
+    told = user.evaltrail.here("status", "5eed").out
+    assert "delivery given up" in told
+    assert f"`evaltrail resume {INVOCATION[:8]}` delivers it after all" in told
+    user.waits(invocation_id=INVOCATION)
+    assert user.described()["jobs"][0]["delivery"] == "waiting"
+    user.sent(waiting)
+    assert user.described()["jobs"][0]["delivery"] == "delivered_since"
+
+
 def test_what_waits_of_another_job_does_not_count(user):
     """A job with a run of its own waits by itself."""
     for number in (0, 1):

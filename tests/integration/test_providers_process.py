@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from textwrap import dedent
 
@@ -99,6 +100,24 @@ def test_a_child_inherits_the_descriptors_that_are_passed(job):
     assert os.read(reading, 100) == b"hello"
     os.close(reading)
     assert job.said() == "closed\n"
+
+
+def test_the_caller_is_called_while_a_child_runs(job):
+    """What a child tells by a pipe can be read on the way, in the caller's own thread."""
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    heard: list[bytes] = []
+
+    def look() -> None:
+        with suppress(BlockingIOError):
+            heard.append(os.read(reading, 100))
+
+    program = f"import os, time; os.write({writing}, b'half'); time.sleep(0.5); os.write({writing}, b'done')"
+    job.run(program, pass_fds=(writing,), on_look=look)
+    look()
+    for handle in (reading, writing):
+        os.close(handle)
+    assert heard == [b"half", b"done"]
 
 
 def test_a_death_by_signal_is_told_as_shells_do(job):

@@ -11,6 +11,7 @@ import pytest
 
 from evaltrail.core.errors import InputError
 from evaltrail.core.plugins import Registry
+from evaltrail.providers.catalog import PROVIDERS
 from evaltrail.scoring.catalog import METRICS
 
 GROUP = "evaltrail_test.metrics"
@@ -44,13 +45,16 @@ def load_error(name: str) -> InputError:
 def test_built_in_names_equal_our_entry_points():
     """A built-in table and the entry points of pyproject.toml say the same, so that no name depends on the road."""
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
-    assert project["entry-points"]["evaltrail.metrics"] == METRICS.builtin
+    for registry in (METRICS, PROVIDERS):
+        assert project["entry-points"][registry.group] == registry.builtin
 
 
-@pytest.mark.parametrize("name", sorted(METRICS.builtin))
-def test_every_built_in_loads(name):
+@pytest.mark.parametrize(
+    ("registry", "name"), [(registry, name) for registry in (METRICS, PROVIDERS) for name in sorted(registry.builtin)]
+)
+def test_every_built_in_loads(registry, name):
     """Every built-in name leads to something that can be called."""
-    assert callable(METRICS.load(name))
+    assert callable(registry.load(name))
 
 
 def test_a_stranger_is_found_by_its_entry_point(install):

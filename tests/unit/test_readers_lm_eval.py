@@ -330,3 +330,20 @@ def test_a_large_samples_file_streams(tmp_path):
         tracemalloc.stop()
     assert peak < 5_000_000
     assert [each.id for each in islice(stream, 2)] == ["0", "1"]
+
+
+def test_documents_without_an_answer_are_counted_and_never_scored(tmp_path):
+    """What our own provider notes of them: total, reasons, and rows whose scores say why there are none."""
+    bundle, task = read_run(
+        tmp_path,
+        {"acc,none": 0.5, "sample_len": 2},
+        **{"n-samples": {"mmlu": {"original": 9, "effective": 2}}, "unanswered": {"mmlu": {"http_500": 1, "odd": "x"}}},
+    )
+    assert (task.counts.total, task.counts.scored, task.counts.failed) == (3, 2, 1)
+    assert [(metric.n, dict(metric.unscored)) for metric in task.metrics] == [(2, {"http_500": 1})]
+    assert not [name for name in bundle.params if "unanswered" in name]
+    row = {"doc_id": 1, "filter": "none", "metrics": ["acc"], "acc": None, "resps": [], "filtered_resps": []}
+    (sample,) = samples_of(tmp_path, [{**row, "unanswered": "http_500", "unanswered_detail": "upstream"}])
+    assert (sample.output, sample.error, sample.detail) == (None, "http_500", "upstream")
+    assert sample.scores["acc,none"].reason == "http_500"
+    assert not {"unanswered", "unanswered_detail"} & set(sample.attributes)

@@ -6,8 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evaltrail.core.errors import InputError
-from evaltrail.service.exporting.export_config import ExportOptions, overridden, read_config_file, read_options
+from evaltrail.core.errors import InputError, PartialError
+from evaltrail.service.exporting.export_config import (
+    ExportOptions,
+    overridden,
+    placed_options,
+    read_config_file,
+    read_options,
+    with_flags,
+)
+from evaltrail.service.exporting.export_table import Given
 
 
 def test_without_options_the_defaults_are_those_of_the_table():
@@ -67,7 +75,7 @@ def test_a_value_of_another_kind_is_an_error_that_names_the_option(config, name,
     with pytest.raises(InputError) as caught:
         read_options(config)
     assert (caught.value.exit_code, caught.value.code) == (2, "bad_option")
-    assert repr(name) in caught.value.message
+    assert caught.value.message == f"the value of export.mlflow.{name} cannot be used"
     assert caught.value.hint == hint
 
 
@@ -130,15 +138,15 @@ def test_values_are_taken_as_people_mean_them():
 )
 def test_an_override_says_what_was_written(text, found):
     """Texts stay as they are, other values are YAML, and Hydra's signs are understood."""
-    assert overridden({}, [text]) == found
+    assert overridden(Given(), [text]).values == found
 
 
 def test_later_overrides_win_and_nothing_else_changes():
     """Also over the file's other word for the option; the mapping that was given stays as it is."""
     given_ones = {"copy_logs": True, "tags": {"a": "1", "b": "2"}, "run_name": "file"}
     words = ["log_logs=false", "tags.a=3", "run_name=first", "run_name=second", "extra_metadata.x=1"]
-    found = overridden(given_ones, [f"export.mlflow.{word}" for word in words])
-    assert found == {
+    found = overridden(placed_options(given_ones, {}, dest="mlflow"), [f"export.mlflow.{word}" for word in words])
+    assert found.values == {
         "log_logs": False,
         "tags": {"a": "3", "b": "2"},
         "run_name": "second",
@@ -164,8 +172,9 @@ def test_later_overrides_win_and_nothing_else_changes():
 def test_an_override_that_cannot_be_meant_is_an_error(text, said):
     """Exit 2 with how to write it."""
     with pytest.raises(InputError) as caught:
-        overridden({"run_name": "r"}, [text])
+        read_options(overridden(Given(values={"run_name": "r"}), [text]))
     assert caught.value.exit_code == 2
+    assert caught.value.where == f"-o {text.partition('=')[0]}"
     assert said in caught.value.hint
 
 
@@ -184,7 +193,7 @@ def test_a_file_holds_options_below_its_section_or_at_its_top(tmp_path, text, fo
     """A whole run configuration will do; other destinations are none of our business."""
     file = tmp_path / "export.yaml"
     file.write_text(text)
-    assert read_config_file(file) == found
+    assert read_config_file(file).values == found
 
 
 @pytest.mark.parametrize(
@@ -197,7 +206,7 @@ def test_a_file_holds_options_below_its_section_or_at_its_top(tmp_path, text, fo
         ("export: {mlflow: [a]}", "below `export:` and `mlflow:`"),
         ("- a", "below `export:` and `mlflow:`"),
         ("export: {mlflow: {log_logs: true, copy_logs: false}}", "keep one"),
-        ("a: [", "it is no YAML"),
+        ("a: [", "is no YAML"),
     ],
 )
 def test_a_file_that_holds_none_is_named(tmp_path, text, said):
@@ -205,8 +214,8 @@ def test_a_file_that_holds_none_is_named(tmp_path, text, said):
     file = tmp_path / "export.yaml"
     file.write_text(text)
     with pytest.raises(InputError) as caught:
-        read_config_file(file)
-    assert caught.value.where == str(file)
+        read_options(read_config_file(file))
+    assert caught.value.where.startswith(f"{file}:")
     assert said in str(caught.value)
 
 
@@ -220,8 +229,31 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 @given(value=st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).filter(lambda text: text.strip()))
 def test_a_tag_on_the_command_line_is_taken_as_it_is_written(value):
     """Whatever its characters, `#general` and `[x` too; only quotes around it are taken off."""
-    found = overridden({}, [f"export.mlflow.tags.t={value}"])["tags"]["t"]
+    found = overridden(Given(), [f"export.mlflow.tags.t={value}"]).values["tags"]["t"]
     if value.strip() in {"null", "~"}:
         assert found is None
     elif value.strip()[0] not in "\"'":
         assert found == value
+
+
+def test_all_that_is_wrong_is_told_at_once_each_with_its_place(tmp_path):
+    """Line of the file, `-o` or flag, whichever said it last; what is right is not mentioned."""
+    file = tmp_path / "export.yaml"
+    file.write_text(
+        "export:\n  mlflow:\n    run_nam: a\n    runs: jobs\n    log_logs: maybe\n    copy_logs: true\n"
+        "    skip_existing: often\n    tags: {a: 1}\n"
+    )
+    words = ["export.mlflow.skip_existing=always", "export.mlflow.foo=1", "run_name=x", "export.mlflow.tags.b=2"]
+    given = with_flags(overridden(read_config_file(file), words), {"log_metrics": 5, "only_required": None})
+    with pytest.raises(PartialError) as caught:
+        read_options(given)
+    assert caught.value.exit_code == 2
+    assert [(error.where.replace(f"{file}", "F"), error.message) for error in caught.value.errors] == [
+        ("F:3", "export.mlflow has no option 'run_nam'"),
+        ("F:6", "log_logs and copy_logs are one option and say different things"),
+        ("-o export.mlflow.foo", "export.mlflow has no option 'foo'"),
+        ("-o run_name", "is no option of this export"),
+        ("F:4", "the value of export.mlflow.runs cannot be used"),
+        ("-o export.mlflow.skip_existing", "the value of export.mlflow.skip_existing cannot be used"),
+        ("--log-metrics", "the value of export.mlflow.log_metrics cannot be used"),
+    ]

@@ -50,7 +50,27 @@ def test_what_is_extra_is_acted_on_or_logged():
     request = native_order(spec_of({"extra": extra})).request
     assert (request.seed, request.repeats, request.limits.rpm, request.sample_ids) == (3, 2, 60, ("a", "b"))
     assert request.generation == {"stop": ["x"]}
-    assert request.params == {"extra.note": "n"}
+    assert request.params == {"note": "n"}
+    assert request.logged_params == {"extra.note": "n"}
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("rows.jsonl", "/launched/here/rows.jsonl"),
+        ("/data/rows.jsonl", "/data/rows.jsonl"),
+        ("hf://org/name", "hf://org/name"),
+    ],
+)
+def test_a_provider_sees_its_parameters_and_paths_from_where_it_was_launched(given, read):
+    """A job runs in a folder of its own, so relative paths are meant from the launch's."""
+    extra = {"dataset_path": given, "judge": "http://h/v1#j", "include_path": "tasks"}
+    request = native_order(spec_of({"extra": extra}, cwd="/launched/here")).request
+    assert request.params == {
+        "dataset_path": read,
+        "judge": "http://h/v1#j",
+        "include_path": "/launched/here/tasks",
+    }
 
 
 @pytest.mark.parametrize(
@@ -99,3 +119,11 @@ def test_a_check_reads_task_and_data(tmp_path):
         check_native(spec, settings)
     with pytest.raises(InputError, match="concurrency"):
         check_native(spec_of({"parallelism": 0}, place=spec.place), settings)
+
+
+def test_errors_name_the_keys_of_the_configuration():
+    """Who wrote `target.api_endpoint.url` never gave `--url`; and a job goes on by `resume`."""
+    wording = native_order(spec_of()).wording
+    assert wording.url == "target.api_endpoint.url"
+    assert wording.api_key_env.startswith("target.api_endpoint.api_key_name")
+    assert "evaltrail resume 0123456789abcdef.0" in wording.resume

@@ -62,7 +62,7 @@ def test_harness_tasks_are_found_where_a_job_would_look(finder, name):
         ("native.belwo", "below"),
         ("simple_evals.mmul", "simple_evals.mmlu"),
         ("nativ.reading", "native.reading"),
-        ("lm-evaluation-harness.ifeval", "pip install nvidia-lm-eval"),
+        ("bigcode-evaluation-harness.mbpp", "pip install nvidia-bigcode-eval"),
     ],
 )
 def test_what_nobody_offers_is_answered_with_the_nearest(finder, name, hint):

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from evaltrail.cli import values
 from evaltrail.cli.export_shown import show_files, show_planned_files
 from evaltrail.cli.ingest import show_outcomes, show_plans
 from evaltrail.cli.ls import show_notes
@@ -22,8 +23,10 @@ from evaltrail.service.exporting.export_config import (
     overridden,
     read_config_file,
     read_options,
+    with_flags,
 )
 from evaltrail.service.exporting.export_files import ExportedFiles
+from evaltrail.service.exporting.export_table import Given
 from evaltrail.service.record import error_object
 
 EXAMPLE = "evaltrail export 8abcd123 --dest mlflow -o export.mlflow.tracking_uri=http://localhost:5000"
@@ -48,6 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--log-logs", "--copy-logs", action=argparse.BooleanOptionalAction, help="the logs too")
     parser.add_argument(
         "--log-artifacts", "--copy-artifacts", action=argparse.BooleanOptionalAction, help="files too (the default)"
+    )
+    parser.add_argument(
+        "--traces", type=values.traces, metavar="failures|N|all", help="samples to look into in MLflow; default none"
     )
     parser.add_argument("--job-dirs", nargs="+", metavar="DIR", help="folders with jobs no execution database knows")
     parser.add_argument("--dry-run", action="store_true", help="print what would land")
@@ -85,19 +91,19 @@ def _show(done: Exported | ExportedFiles, *, is_plan: bool) -> None:
 def _options(arguments: argparse.Namespace) -> ExportOptions | FileOptions:
     """The options: flags before ``-o`` before the file."""
     dest: str = arguments.dest
-    config = read_config_file(arguments.config, dest=dest) if arguments.config else {}
-    read_options(config, where=str(arguments.config), dest=dest)
+    written = read_config_file(arguments.config, dest=dest) if arguments.config else Given()
     flags: dict[str, Json] = {
         "log_metrics": arguments.log_metrics,
         "only_required": arguments.only_required,
         "log_logs": arguments.log_logs,
         "log_artifacts": arguments.log_artifacts,
+        "traces": arguments.traces,
         "job_dirs": arguments.job_dirs,
         "output_dir": arguments.output_dir,
         "format": arguments.format,
     }
-    given = {name: value for name, value in flags.items() if value is not None}
-    return read_options({**overridden(config, arguments.override, dest=dest), **given}, where="-o", dest=dest)
+    given = with_flags(overridden(written, arguments.override, dest=dest), flags, dest=dest)
+    return read_options(given, dest=dest)
 
 
 def _object(done: Exported | ExportedFiles, arguments: argparse.Namespace) -> dict[str, Any]:

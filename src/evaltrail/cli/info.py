@@ -57,7 +57,7 @@ def _show_evaluation(entry: Entry, *, as_json: bool) -> None:
     found = describe(entry)
     result = msgspec.json.decode(entry.result) if entry.result else {}
     if as_json:
-        print_json({**result, **found})
+        print_json({"ok": True, "exit_code": 0, **result, **found})
         return
     report = entry.out / REPORT
     if report.is_file():
@@ -75,7 +75,8 @@ def _show_invocation(jobs: tuple[Job, ...], settings: Settings, *, as_json: bool
     found = describe_invocation(jobs, settings)
     results, unread = job_metrics(jobs)
     if as_json:
-        print_json({**found, "metrics": results, "unread": [error_object(error) for error in unread]})
+        told = {"metrics": results, "unread": [error_object(error) for error in unread]}
+        print_json({"ok": True, "exit_code": 0, **found, **told})
         return
     print_text(headline(found))
     for line in job_lines(found):

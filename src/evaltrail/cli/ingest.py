@@ -47,6 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tag", action="append", default=[], metavar="K=V", help="tag of every run")
     parser.add_argument("--tracking-uri", default="", metavar="URI", help="MLflow; default MLFLOW_TRACKING_URI")
     parser.add_argument(
+        "--traces", type=values.traces, metavar="failures|N|all", help="samples to look into in MLflow; default none"
+    )
+    parser.add_argument(
         "--log-metrics", nargs="+", action="extend", default=[], metavar="M", help="only metrics named like these"
     )
     parser.add_argument(
@@ -94,6 +97,7 @@ def _order(arguments: argparse.Namespace) -> IngestOrder:
             run_name=arguments.run_name,
             tags=tags,
             layout=arguments.layout,
+            traces=arguments.traces,
             log_metrics=tuple(arguments.log_metrics),
             skip_existing=arguments.skip_existing,
         ),

@@ -1,4 +1,4 @@
-"""`evaltrail ls`: what ran and what runs, and the tasks that can be named."""
+"""`evaltrail ls`: what ran and what runs, the tasks that can be named, and who runs them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from evaltrail.cli import values
 from evaltrail.cli.show import print_json, print_notice, print_text, table
 from evaltrail.config.settings import load_settings
 from evaltrail.core.delivery import Skipped
+from evaltrail.core.errors import InputError
 from evaltrail.service.history.known_runs import latest_runs
 
-EXAMPLE = "evaltrail ls runs --limit 5; evaltrail ls tasks"
+EXAMPLE = "evaltrail ls runs --limit 5; evaltrail ls tasks arc; evaltrail ls providers"
 _MOST_TASKS = 4
 _MOST_NOTES = 5
 
@@ -23,17 +24,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "what",
         nargs="?",
-        choices=("runs", "tasks"),
+        choices=("runs", "tasks", "providers"),
         default="runs",
-        help="runs: what ran and runs (the default); tasks: what a run configuration can name",
+        help="runs: what ran and runs (the default); tasks: what can be named; providers: who runs them",
     )
+    parser.add_argument("word", nargs="?", default="", metavar="WORD", help="tasks: only names that hold this")
+    parser.add_argument("--provider", default="", metavar="NAME", help="tasks: only this provider's")
     parser.add_argument("--limit", type=values.positive, metavar="N", help="not more than N (runs: the newest 20)")
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """List the newest evaluations and invocations, or the tasks."""
+    """List the newest evaluations and invocations, the tasks, or the providers."""
+    if arguments.what != "tasks" and (arguments.word or arguments.provider):
+        raise InputError("WORD and --provider choose among tasks", code="usage", hint="write `evaltrail ls tasks ...`")
+    if arguments.what == "providers":
+        return _list_providers(as_json=arguments.json)
     if arguments.what == "tasks":
-        return _list_tasks(arguments.limit, as_json=arguments.json)
+        return _list_tasks(arguments)
     found = latest_runs(load_settings(), limit=arguments.limit or 20)
     show_notes(found.notes)
     if arguments.json:
@@ -74,18 +81,40 @@ def show_notes(notes: Sequence[Skipped]) -> None:
         print_notice(f"execution database: {len(notes) - _MOST_NOTES:,} more such lines")
 
 
-def _list_tasks(limit: int | None, *, as_json: bool) -> int:
-    from evaltrail.service.launching.task_places import TaskFinder  # noqa: PLC0415  it reads YAML, which runs need nothing of
+def _list_tasks(arguments: argparse.Namespace) -> int:
+    from evaltrail.service.launching.task_names import find_names  # noqa: PLC0415  it reads YAML, which runs need nothing of
 
-    finder = TaskFinder([Path.cwd()], load_settings().environ)
-    names = finder.names()[:limit]
-    for harness in finder.harnesses:
-        if harness.problem:
-            print_notice(f"the harness {harness.name} cannot be used: {harness.problem} ({harness.file})")
-    if as_json:
+    found = find_names(Path.cwd(), load_settings().environ, provider=arguments.provider, word=arguments.word)
+    for notice in found.notices:
+        print_notice(notice)
+    names = found.names[: arguments.limit]
+    if arguments.json:
         print_json({"ok": True, "exit_code": 0, "tasks": names})
-    for name in () if as_json else names:
-        print_text(name)
+    elif names:
+        print_text("\n".join(names))
+    return 0
+
+
+def _list_providers(*, as_json: bool) -> int:
+    from evaltrail.providers.directory import provider_notes  # noqa: PLC0415  as above
+
+    notes = provider_notes()
+    if as_json:
+        found = [
+            {
+                "name": note.name,
+                "runs": note.line,
+                "task": note.task,
+                "needs": note.needs,
+                "is_ready": note.is_ready,
+                "install": note.install,
+            }
+            for note in notes
+        ]
+        print_json({"ok": True, "exit_code": 0, "providers": found})
+        return 0
+    rows = [[note.name, note.task, note.install or "ready", note.line, note.needs] for note in notes]
+    print_text(table(["provider", "task", "here", "runs", "needs"], rows))
     return 0
 
 

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import Protocol, cast
 
-from evaltrail.core.errors import EvaltrailError, InputError, InterruptError
+from evaltrail.cli.parser import Parser
+from evaltrail.core.errors import EvaltrailError, InputError, InterruptError, PartialError
 from evaltrail.core.ids import nearest
 from evaltrail.core.version import VERSION
 
@@ -26,8 +27,10 @@ COMMANDS = {
     "logs": "what an evaluation or its jobs print; -f follows",
     "kill": "end jobs that run or wait",
     "resume": "go on with jobs that were cut short",
+    "score": "score stored answers by other metrics, without asking the model again",
+    "judge": "measure a judge against people's labels",
     "samples": "read inputs, outputs and scores in the terminal",
-    "sync": "send what waits in the outbox",
+    "sync": "send what waits in the outbox, list it, or give one up",
     "doctor": "check endpoint, key, MLflow, disk and versions",
     "ui": "open MLflow's own pages over the current store",
 }
@@ -47,11 +50,6 @@ class Command(Protocol):
     def execute(self, arguments: argparse.Namespace) -> int:
         """Do it; the exit code."""
         ...
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:  # type: ignore[override]
-        raise InputError(message, code="usage", hint=f"`{self.prog} --help` shows the flags")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -81,9 +79,9 @@ def interrupt(number: int, frame: FrameType | None) -> None:
 
 def _dispatch(words: list[str]) -> int:
     name = next((word for word in words if not word.startswith("-")), "")
-    top = _Parser(prog="evaltrail", description="Run LLM evaluations; every result lands in MLflow.")
+    top = Parser(prog="evaltrail", description="Run LLM evaluations; every result lands in MLflow.")
     top.add_argument("--version", action="version", version=f"evaltrail {VERSION}")
-    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
     known = {**COMMANDS, **(UNLISTED if name in UNLISTED else {})}
     if name and name not in known:
         raise InputError(
@@ -118,7 +116,8 @@ def _fail(error: EvaltrailError, *, as_json: bool) -> int:
     from evaltrail.cli.show import print_error, print_json  # noqa: PLC0415  only when something failed
     from evaltrail.service.record import failure_object  # noqa: PLC0415  the same
 
-    print_error(error)
+    for each in error.errors if isinstance(error, PartialError) else (error,):
+        print_error(each)
     if as_json:
         print_json(failure_object(error))
     return error.exit_code

@@ -14,14 +14,14 @@ EXAMPLE = "evaltrail run capitals.yaml --model my-model --url http://localhost:8
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
-    parser.add_argument("task", nargs="*", metavar="TASK", help="task file (.yaml)")
+    parser.add_argument("task", nargs="*", metavar="TASK", help="task file (.yaml), or provider/task")
     parser.add_argument("--model", action="append", type=values.text, metavar="ID", help="model name; may be repeated")
     parser.add_argument("--url", default="", help="OpenAI-compatible base URL; default OPENAI_BASE_URL")
     parser.add_argument("--api-key-env", default="", metavar="NAME", help="variable that holds the key")
     parser.add_argument("--header", action="append", default=[], metavar="K=V", help="extra request header")
     _add_choice_of_samples(parser)
-    _add_limits(parser)
-    _add_delivery(parser)
+    add_limits(parser)
+    add_delivery(parser)
     parser.add_argument(
         "--show", type=values.count, metavar="N", help="print the first N prompts and the cost; ask nothing"
     )
@@ -53,7 +53,8 @@ def _add_choice_of_samples(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--param", action="append", default=[], metavar="K=V", help="parameter, logged with the run")
 
 
-def _add_limits(parser: argparse.ArgumentParser) -> None:
+def add_limits(parser: argparse.ArgumentParser) -> None:
+    """Declare how hard an endpoint may be pressed."""
     usual = RequestLimits()
     parser.add_argument("--concurrency", type=values.positive, default=usual.concurrency, metavar="N", help="in flight")
     parser.add_argument("--rpm", type=values.positive, metavar="N", help="requests a minute at most")
@@ -66,12 +67,16 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_delivery(parser: argparse.ArgumentParser) -> None:
+def add_delivery(parser: argparse.ArgumentParser) -> None:
+    """Declare how a result is to land."""
     parser.add_argument("--experiment", default="", metavar="NAME", help="MLflow experiment; default evaltrail")
     parser.add_argument("--run-name", default="", metavar="NAME", help="MLflow run name")
     parser.add_argument("--tag", action="append", default=[], metavar="K=V", help="tag of the run")
     parser.add_argument("--layout", choices=("per_bundle", "nested"), default="", help="one run, or one more a task")
     parser.add_argument("--tracking-uri", default="", metavar="URI", help="MLflow; default MLFLOW_TRACKING_URI")
+    parser.add_argument(
+        "--traces", type=values.traces, metavar="failures|N|all", help="samples to look into in MLflow; default none"
+    )
     parser.add_argument("--no-deliver", action="store_true", help="write the bundle only")
 
 

@@ -9,14 +9,13 @@ from pathlib import Path
 
 import msgspec
 
-from evaltrail.cli.show import ProgressLine, print_error, print_json, print_notice, print_text, table
+from evaltrail.cli.show import ProgressLine, print_json, print_notice, print_text, table
 from evaltrail.cli.values import settings_with
 from evaltrail.config.composition.compose import Composed, compose, compose_file
 from evaltrail.config.composition.configuration import read_run_config
-from evaltrail.core.errors import InputError, PartialError
+from evaltrail.core.errors import InputError
 from evaltrail.service.launching.launch import launch
 from evaltrail.service.launching.launch_plan import LaunchPlan, plan_launch
-from evaltrail.service.record import failure_object
 
 ELSEWHERE = {
     "task": "-t TASK",
@@ -29,6 +28,7 @@ ELSEWHERE = {
     "max_retries": "-o evaluation.nemo_evaluator_config.config.params.max_retries=N",
     "out": "-o execution.output_dir=DIR",
     "experiment": "-o export.mlflow.experiment_name=NAME",
+    "traces": "-o export.mlflow.traces=failures|N|all",
     "run_name": "-o export.mlflow.run_name=NAME",
     "tracking_uri": "-o export.mlflow.tracking_uri=URI",
     "tag": "-o export.mlflow.tags.KEY=VALUE",
@@ -60,11 +60,8 @@ def execute(arguments: argparse.Namespace, usual: argparse.Namespace) -> int:
             name = "TASK" if flag == "task" else "--" + flag.replace("_", "-")
             raise InputError(f"{name} is not for a run configuration", code="usage", hint=f"write {other}")
     settings = settings_with(arguments.env_file)
-    try:
-        config = read_run_config(_composed(arguments, settings.environ), tasks=arguments.only)
-        plan = plan_launch(config, settings, command=_command(), allow_unscored=arguments.allow_unscored)
-    except PartialError as several:
-        return _refused(several, as_json=arguments.json)
+    config = read_run_config(_composed(arguments, settings.environ), tasks=arguments.only)
+    plan = plan_launch(config, settings, command=_command(), allow_unscored=arguments.allow_unscored)
     for told in plan.notices:
         print_notice(told)
     if arguments.dry_run:
@@ -90,15 +87,6 @@ def _composed(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Comp
 
 def _command() -> list[str]:
     return ["evaltrail", *sys.argv[1:]]
-
-
-def _refused(several: PartialError, *, as_json: bool) -> int:
-    for error in several.errors:
-        print_error(error)
-    if as_json:
-        told = [each for error in several.errors for each in failure_object(error)["errors"]]
-        print_json({**failure_object(several), "errors": told})
-    return several.exit_code
 
 
 def _show_plan(plan: LaunchPlan, *, as_json: bool) -> int:

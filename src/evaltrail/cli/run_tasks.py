@@ -21,8 +21,10 @@ from evaltrail.core.delivery import DeliveryOptions
 from evaltrail.core.errors import EndpointError, EvaltrailError, InputError
 from evaltrail.core.ids import slug
 from evaltrail.core.request import EvaluationRequest, ModelTarget, RequestLimits
+from evaltrail.providers.catalog import needs_no_url
 from evaltrail.service.evaluation.asking import Watch
 from evaltrail.service.evaluation.evaluate import carry_out
+from evaltrail.service.evaluation.judge_facts import judge_lines
 from evaltrail.service.evaluation.order import Order, Result
 from evaltrail.service.evaluation.prepare import prepare
 from evaltrail.service.evaluation.preview import preview
@@ -73,11 +75,14 @@ def show_results(results: Sequence[Result]) -> None:
         print_text(results_table(results))
     for result in results:
         print_text(f"\n{result.bundle.model}: evaluation {result.evaluation_id}, {result.state}, in {result.out}")
+        for line in dict.fromkeys(line for task in result.bundle.tasks for line in judge_lines(task.config)):
+            print_text(f"  {line}")
         for receipt in result.receipts:
             place = receipt.run_url or f"run {receipt.run_id}"
             print_text(
                 f"  MLflow: {place} ({receipt.experiment_name}), {receipt.metrics_logged} metrics, "
                 f"{receipt.params_logged} params, {receipt.artifacts_logged} artifacts"
+                + (f", {receipt.traces_logged:,} traces" if receipt.traces_logged else "")
             )
             for skipped in receipt.skipped:
                 print_text(f"  not landed: {skipped.what}: {skipped.why}")
@@ -111,7 +116,7 @@ def _order(arguments: argparse.Namespace, model: str, default_url: str) -> Order
     out = arguments.out / slug(model) if arguments.out and several else arguments.out
     return Order(
         request=_request(arguments, model, default_url),
-        delivery=None if arguments.no_deliver else _delivery(arguments),
+        delivery=None if arguments.no_deliver else delivery_of(arguments),
         out=out,
         fresh=arguments.fresh,
         allow_unscored=arguments.allow_unscored,
@@ -124,21 +129,15 @@ def _request(arguments: argparse.Namespace, model: str, default_url: str) -> Eva
     if target.is_baseline:
         target = replace(target, url="")
     elif not target.url:
-        if not default_url:
+        if not default_url and not all(map(needs_no_url, arguments.task)):
             raise InputError(
                 "no endpoint is given", code="missing_url", hint="add --url http://host/v1, or set OPENAI_BASE_URL"
             )
-        target = replace(target, url=default_url)
+        target = replace(target, url=default_url, is_asked=bool(default_url))
     return EvaluationRequest(
         tasks=tuple(arguments.task),
         target=target,
-        limits=RequestLimits(
-            concurrency=arguments.concurrency,
-            rpm=arguments.rpm,
-            tpm=arguments.tpm,
-            timeout_s=arguments.timeout,
-            max_retries=arguments.max_retries,
-        ),
+        limits=limits_of(arguments),
         limit=arguments.limit,
         sample_ids=tuple(part.strip() for part in arguments.samples.split(",") if part.strip()),
         seed=arguments.seed,
@@ -148,7 +147,19 @@ def _request(arguments: argparse.Namespace, model: str, default_url: str) -> Eva
     )
 
 
-def _delivery(arguments: argparse.Namespace) -> DeliveryOptions:
+def limits_of(arguments: argparse.Namespace) -> RequestLimits:
+    """What the flags say of how hard an endpoint may be pressed."""
+    return RequestLimits(
+        concurrency=arguments.concurrency,
+        rpm=arguments.rpm,
+        tpm=arguments.tpm,
+        timeout_s=arguments.timeout,
+        max_retries=arguments.max_retries,
+    )
+
+
+def delivery_of(arguments: argparse.Namespace) -> DeliveryOptions:
+    """What the flags say of how a result is to land."""
     tags = {name: str(value) for name, value in values.read_pairs(arguments.tag, "--tag").items()}
     return DeliveryOptions(
         tracking_uri=arguments.tracking_uri,
@@ -156,4 +167,5 @@ def _delivery(arguments: argparse.Namespace) -> DeliveryOptions:
         run_name=arguments.run_name,
         tags=tags,
         layout=arguments.layout,
+        traces=arguments.traces,
     )

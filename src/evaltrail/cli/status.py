@@ -42,7 +42,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
 def _show(item: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        print_json(item)
+        print_json({"ok": True, "exit_code": 0, **item})
         return
     print_text(headline(item))
     for line in job_lines(item):
@@ -63,6 +63,7 @@ def headline(found: dict[str, Any]) -> str:
 
 _NOT_DELIVERED = {
     "waiting": "delivery waits in the outbox",
+    "forgotten": "delivery given up",
     "refused": "delivery refused",
     "interrupted": "delivery interrupted",
     "missing": "not delivered",

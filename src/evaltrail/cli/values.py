@@ -7,8 +7,10 @@ import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from evaltrail.config.env_file import check_env_file
 from evaltrail.config.settings import Settings, load_settings
 from evaltrail.core.errors import InputError
+from evaltrail.core.trace_choice import TraceChoice, read_trace_choice
 from evaltrail.core.values import Scalar
 
 
@@ -51,6 +53,14 @@ def share(text: str) -> float:
     return value
 
 
+def traces(text: str) -> TraceChoice:
+    """Which samples become traces: ``failures``, ``all``, ``none``, or a number of them."""
+    try:
+        return read_trace_choice(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def text(given: str) -> str:
     """A text that is not blank."""
     if not given.strip():
@@ -79,10 +89,11 @@ def settings_with(env_file: Path | None) -> Settings:
     """The settings of this process, with the variables of a file; None = of ``.env`` in this folder, if there.
 
     Raises:
-        InputError: the file is not there, or cannot be read.
+        InputError: the file is not there or cannot be read, or a line of it says nothing.
+        PartialError: several lines do.
     """
-    if env_file is not None and not env_file.is_file():
-        raise InputError("the file is not there", code="bad_setting", where=str(env_file), hint="correct --env-file")
+    if env_file is not None:
+        check_env_file(env_file)
     return load_settings(dotenv=env_file or Path(".env"))
 
 

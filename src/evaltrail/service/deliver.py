@@ -100,6 +100,7 @@ def complete_options(options: DeliveryOptions, settings: Settings) -> DeliveryOp
         or ("" if names_experiment or settings.experiment else settings.experiment_id),
         run_id=options.run_id or settings.run_id,
         layout=options.layout or settings.layout or "per_bundle",
+        traces=settings.traces if options.traces is None else options.traces,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from evaltrail.core.errors import EvaltrailError
+from evaltrail.core.errors import EvaltrailError, PartialError
 from evaltrail.core.metric import MetricValue
 from evaltrail.core.result import Counts, ResultBundle
 
@@ -24,7 +24,7 @@ def failure_object(error: EvaltrailError) -> dict[str, Any]:
         "receipts": [],
         "metrics": {},
         "counts": {},
-        "errors": [error_object(error)],
+        "errors": [error_object(each) for each in (error.errors if isinstance(error, PartialError) else (error,))],
     }
 
 

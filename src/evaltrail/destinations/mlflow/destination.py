@@ -20,6 +20,8 @@ from evaltrail.core.errors import (
 )
 from evaltrail.core.result import ResultBundle
 from evaltrail.destinations.mlflow.door import open_gateway
+from evaltrail.destinations.mlflow.lease import lease
+from evaltrail.destinations.mlflow.open_run import in_part
 from evaltrail.destinations.mlflow.outbox import Delivery, Outbox
 from evaltrail.destinations.mlflow.patience import Patience
 from evaltrail.destinations.mlflow.places import Places
@@ -79,7 +81,7 @@ class Channel:
         Raises:
             StorageError: the outbox cannot be written.
         """
-        plans = [stage(plan, bundle, options, self.outbox.folder) for plan in planned]
+        plans = [in_part(stage(plan, bundle, options, self.outbox.folder), options.part) for plan in planned]
         for plan in plans:
             self.outbox.put(plan, self.gateway.tracking_uri)
         return plans
@@ -188,6 +190,20 @@ class MlflowDestination:
         """The deliveries that wait in the outbox, oldest first."""
         with Outbox(self._folder) as outbox:
             return tuple(outbox.waiting())
+
+    def forget(self, deliveries: Sequence[Delivery]) -> None:
+        """Give waiting deliveries up, and remove the files that were made for them; nothing is sent.
+
+        Raises:
+            BusyError: another process is sending one of them; those before it are given up.
+            StorageError: the outbox cannot be written.
+        """
+        with Outbox(self._folder) as outbox:
+            for delivery in deliveries:
+                with lease(self._folder / "leases", delivery.key, deed="sending it"):
+                    outbox.forget(delivery)
+                    if delivery.plan is not None:
+                        unstage(delivery.plan, self._folder)
 
     def _synced(
         self,

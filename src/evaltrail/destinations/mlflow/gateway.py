@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 import os
 import re
@@ -11,10 +12,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from evaltrail.core.errors import BusyError, DestinationError
+from evaltrail.core.errors import BusyError, DestinationError, InputError
 from evaltrail.core.ids import digest, slug
+from evaltrail.core.values import Json
 from evaltrail.destinations.mlflow.lease import lease
 from evaltrail.destinations.mlflow.patience import Patience
 from evaltrail.destinations.mlflow.port import Batch, ExperimentState, NewRun, RunState
@@ -29,11 +31,14 @@ from evaltrail.destinations.mlflow.refusal import (
     unreachable,
 )
 from evaltrail.destinations.mlflow.run_plan import PlannedDataset
+from evaltrail.destinations.mlflow.trace import TRACE_PREFIX, PlannedTrace
+from evaltrail.destinations.mlflow.trace_bodies import run_filter, span_body, trace_body
 from evaltrail.destinations.mlflow.tracking_uri import is_http, public_uri, sqlite_file, without_login
 
 if TYPE_CHECKING:
-    from mlflow.entities import Experiment, Run
+    from mlflow.entities import Experiment, Run, Trace
     from mlflow.store.entities import PagedList
+    from mlflow.tracing.client import TracingClient
     from mlflow.tracking import MlflowClient
 
 Result = TypeVar("Result")
@@ -160,6 +165,40 @@ class StockGateway:
         files = self._ask(lambda: self._client.list_artifacts(run.run_id, folder or None))
         return tuple(file.path for file in files if not file.is_dir)
 
+    def log_spans(self, run: RunState, traces: Sequence[PlannedTrace]) -> None:
+        """Store the spans of some traces in the run's experiment, all or none; repeating it changes nothing."""
+
+        def log() -> None:
+            spans = [span for trace in traces for span in mlflow_trace(trace, run).data.spans]
+            self._traces.log_spans(run.experiment_id, spans)
+
+        self._ask(log)
+
+    def put_trace(self, run: RunState, trace: PlannedTrace) -> None:
+        """Make stored spans a trace of the run, with its assessments; repeating it changes nothing."""
+        self._ask(lambda: self._traces.start_trace(mlflow_trace(trace, run).info))
+
+    def find_traces(self, run: RunState) -> frozenset[str]:
+        """The ids (32 hex digits) of the traces that the run has."""
+        found: list[str] = []
+        token: str | None = None
+        while True:
+            page = self._ask(partial(self._trace_page, run, token))
+            found += [trace.info.trace_id.removeprefix(TRACE_PREFIX) for trace in page]
+            token = page.token
+            if not token:
+                return frozenset(found)
+
+    def _trace_page(self, run: RunState, token: str | None) -> PagedList[Trace]:
+        page: PagedList[Trace] = self._client.search_traces(
+            locations=[run.experiment_id],
+            filter_string=run_filter(run),
+            max_results=500,
+            page_token=token,
+            include_spans=False,
+        )
+        return page
+
     def set_status(self, run_id: str, status: str, *, ended_ms: int | None = None) -> None:
         """Set the run's status and, for a terminal one, its end time (Unix milliseconds)."""
         if ended_ms is None:
@@ -184,6 +223,12 @@ class StockGateway:
                 self._opened = MlflowClient(tracking_uri=self.tracking_uri)
         return self._opened
 
+    @property
+    def _traces(self) -> TracingClient:
+        from mlflow.tracing.client import TracingClient  # noqa: PLC0415 - mlflow takes seconds to import
+
+        return TracingClient(self._client.tracking_uri)
+
     def _experiment_state(self, found: Experiment) -> ExperimentState:
         if found.lifecycle_stage == "deleted":
             raise deleted_experiment(found.name, found.experiment_id, where=self._where)
@@ -192,7 +237,7 @@ class StockGateway:
     def _ask(self, call: Callable[[], Result], *, is_repeatable: bool = True) -> Result:
         def attempt() -> Result:
             try:
-                with _client_settings(self._patience, self._environ), _quiet():
+                with _client_settings(self._patience, self._environ), quiet():
                     return call()
             except DestinationError:
                 raise
@@ -219,6 +264,35 @@ class StockGateway:
         return refused(status, code, said or type(error).__name__, where=self._where)
 
 
+def load_model(uri: str, tracking_uri: str) -> Any:
+    """A logged model as something with ``predict``.
+
+    Args:
+        uri: ``models:/NAME/VERSION``, ``models:/m-ID``, ``runs:/ID/PATH``.
+        tracking_uri: where it lies.
+
+    Raises:
+        InputError: it is not there, or its packages are not here.
+    """
+    with quiet():
+        import mlflow.pyfunc  # noqa: PLC0415 - takes seconds
+
+        before, is_set = mlflow.get_tracking_uri(), "MLFLOW_TRACKING_URI" in os.environ
+        try:
+            if tracking_uri != before:
+                mlflow.set_tracking_uri(tracking_uri)
+            return mlflow.pyfunc.load_model(uri)
+        except Exception as error:  # the wall before a model's own code
+            said = without_login(" ".join(str(error).split()), tracking_uri)
+            hint = "check the URI and the tracking URI; a model needs the packages that it was logged with"
+            raise InputError(f"cannot be loaded: {said}", code="bad_model", where=uri, hint=hint) from error
+        finally:
+            if tracking_uri != before:
+                mlflow.set_tracking_uri(before)
+            if not is_set:
+                os.environ.pop("MLFLOW_TRACKING_URI", None)
+
+
 def _run_state(run: Run) -> RunState:
     return RunState(
         run_id=run.info.run_id,
@@ -229,6 +303,31 @@ def _run_state(run: Run) -> RunState:
         is_deleted=run.info.lifecycle_stage == "deleted",
         tags=dict(run.data.tags),
     )
+
+
+def mlflow_trace(trace: PlannedTrace, run: RunState) -> Trace:
+    """The trace as MLflow's own object.
+
+    Args:
+        trace: to be told.
+        run: that it belongs to.
+    """
+    from google.protobuf.json_format import ParseDict  # noqa: PLC0415 - comes with mlflow
+    from mlflow.entities import Trace, TraceData, TraceInfo  # noqa: PLC0415 - mlflow takes seconds to import
+    from mlflow.entities.span import Span  # noqa: PLC0415 - mlflow takes seconds to import
+    from mlflow.protos.service_pb2 import Trace as TraceMessage  # noqa: PLC0415 - mlflow takes seconds to import
+    from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanMessage  # noqa: PLC0415 - comes with mlflow
+
+    told = ParseDict(trace_body(trace, run)["trace"], TraceMessage())
+    spans = [ParseDict(_in_base64(span_body(trace, span)), SpanMessage()) for span in trace.spans]
+    data = TraceData(spans=[Span.from_otel_proto(span) for span in spans])
+    return Trace(info=TraceInfo.from_proto(told.trace_info), data=data)
+
+
+def _in_base64(span: Mapping[str, Json]) -> dict[str, Json]:
+    """The span with its ids in base64, as protobuf has bytes in JSON; OTLP has them in hex."""
+    ids = {name: span[name] for name in ("traceId", "spanId", "parentSpanId") if name in span}
+    return {**span, **{name: base64.b64encode(bytes.fromhex(str(value))).decode() for name, value in ids.items()}}
 
 
 def _artifact_location(tracking_uri: str, experiment: str) -> str | None:
@@ -254,7 +353,7 @@ def _alone(tracking_uri: str) -> Iterator[None]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """No migration log, no deprecation warnings of MLflow's own dependencies on the user's terminal."""
     loggers = [logging.getLogger(name) for name in _NOISY_LOGGERS]
     with warnings.catch_warnings():

@@ -17,7 +17,9 @@ from evaltrail.core.ids import digest_bytes
 NAME_CHARACTERS = 250
 """Most characters of a metric, param, tag or experiment name that every store of MLflow keeps."""
 
-SPELLED: Mapping[str, str] = MappingProxyType({"@": "_at_", "%": "_percent_", "+": "_plus_", "&": "_and_"})
+SPELLED: Mapping[str, str] = MappingProxyType(
+    {"@": "_at_", "%": "_percent_", "+": "_plus_", "&": "_and_", "^": "_hat_"}
+)
 """Refused characters that are spelled out; every other refused character becomes ``_``."""
 
 _REFUSED = re.compile(r"[^/\w.\- :]")

@@ -23,12 +23,14 @@ from evaltrail.destinations.mlflow.naming import (
     checked_experiment,
     clean_text,
 )
+from evaltrail.destinations.mlflow.open_run import beside_others
 from evaltrail.destinations.mlflow.points import Points, metric_points
 from evaltrail.destinations.mlflow.run_plan import (
     NAME_MAP_FILE,
     TABLE_FILE,
     PlannedArtifact,
     PlannedDataset,
+    PlannedTraces,
     RunPlan,
 )
 
@@ -41,6 +43,9 @@ TERMINAL: Mapping[Status, str] = MappingProxyType(
     }
 )
 """How a result ended, in MLflow's words."""
+
+RUN_TYPE_TAG, EVALUATION_RUN = "mlflow.runType", "genai_evaluate"
+"""By this tag MLflow's UI knows a run whose traces and assessments it is to show as an evaluation."""
 
 _DIGEST_CHARACTERS = 36
 _MOST_TASKS_IN_NAME = 8
@@ -72,6 +77,8 @@ def plan_bundle(bundle: ResultBundle, options: DeliveryOptions, *, version: str,
             for one, task in zip(shared, bundle.tasks, strict=True)
         )
     whole = _run(bundle, bundle.tasks, options, version=version, user=user)
+    if options.stays_open:
+        return (beside_others(whole, options),)
     if options.layout != "nested":
         return (whole,)
     children = tuple(
@@ -98,7 +105,9 @@ def _run(
     key = _key(bundle, options, task=task, params=params, points=points)
     files = run_files(bundle, options, task=task) if parent is None else Files(renamed={})
     artifacts = files.artifacts
+    traces = _traces(tasks, options) if parent is None else PlannedTraces()
     ours = _our_tags(bundle, tasks, key=key, version=version, layout=options.layout, artifacts=artifacts)
+    ours |= {RUN_TYPE_TAG: EVALUATION_RUN} if traces.choice else {}
     tags = run_tags(ours, bundle, options)
     run_name = clean_text(_run_name(bundle, tasks, options, task=task, is_child=parent is not None))
     names = NameMap(metrics=points.renamed, params=params.renamed, tags=tags.renamed, artifacts=files.renamed)
@@ -127,6 +136,7 @@ def _run(
         metrics=points.metrics,
         artifacts=artifacts,
         datasets=_datasets(tasks),
+        traces=traces,
         skipped=(*heard, *points.skipped, *params.skipped, *tags.skipped, *files.skipped, *_cut_name(run_name)),
         names=names,
     )
@@ -184,6 +194,11 @@ def _our_tags(
         "mlflow.source.type": "LOCAL",
         "mlflow.loggedArtifacts": msgspec.json.encode(table).decode() if table else "",
     }
+
+
+def _traces(tasks: Sequence[TaskResult], options: DeliveryOptions) -> PlannedTraces:
+    has_samples = any(task.samples is not None for task in tasks)
+    return PlannedTraces(choice=options.traces or 0) if has_samples else PlannedTraces()
 
 
 def _datasets(tasks: Sequence[TaskResult]) -> tuple[PlannedDataset, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from evaltrail.destinations.mlflow.run_plan import PlannedDataset, PlannedMetric
+from evaltrail.destinations.mlflow.trace import PlannedTrace
 
 ANSWER_LOST = "answer_lost"
 """Code of the error that says: the request went out, and nobody knows whether it was carried out."""
@@ -106,6 +107,18 @@ class Gateway(Protocol):
 
     def list_artifacts(self, run: RunState, folder: str) -> tuple[str, ...]:
         """The paths of the files that lie directly in a folder of the run; an empty text is the top."""
+        ...
+
+    def log_spans(self, run: RunState, traces: Sequence[PlannedTrace]) -> None:
+        """Store the spans of some traces in the run's experiment, all or none; repeating it changes nothing."""
+        ...
+
+    def put_trace(self, run: RunState, trace: PlannedTrace) -> None:
+        """Make stored spans a trace of the run, with its assessments; repeating it changes nothing."""
+        ...
+
+    def find_traces(self, run: RunState) -> frozenset[str]:
+        """The ids (32 hex digits) of the traces that the run has."""
         ...
 
     def set_status(self, run_id: str, status: str, *, ended_ms: int | None = None) -> None:

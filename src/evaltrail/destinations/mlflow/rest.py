@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NoReturn, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
@@ -42,6 +43,8 @@ from evaltrail.destinations.mlflow.rest_bodies import (
     new_run_body,
 )
 from evaltrail.destinations.mlflow.run_plan import PlannedDataset
+from evaltrail.destinations.mlflow.trace import TRACE_PREFIX, PlannedTrace
+from evaltrail.destinations.mlflow.trace_bodies import FoundTracesBody, search_body, spans_body, trace_body
 from evaltrail.destinations.mlflow.tracking_uri import public_uri
 from evaltrail.destinations.mlflow.wire import NoAnswerError, NotSentError, Reply, Wire
 
@@ -49,6 +52,9 @@ Body = TypeVar("Body")
 
 _API = "/api/2.0/mlflow"
 _ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
+_TRACES = "/api/3.0/mlflow/traces"
+_SPANS = "/v1/traces"
+_MOST_TRACES_A_PAGE = 500
 _BYTES_A_SECOND = 4e6
 """Slowest store behind a server that an upload still waits for."""
 
@@ -155,6 +161,30 @@ class RestGateway:
                 return tuple(found)
             asked["page_token"] = page.next_page_token
 
+    def log_spans(self, run: RunState, traces: Sequence[PlannedTrace]) -> None:
+        """Store the spans of some traces in the run's experiment, all or none; repeating it changes nothing."""
+        data = msgspec.json.encode(spans_body(traces))
+        headers = {"X-MLflow-Experiment-Id": run.experiment_id}
+        self._patience.insist(lambda: self._once("POST", _SPANS, data, headers=headers))
+
+    def put_trace(self, run: RunState, trace: PlannedTrace) -> None:
+        """Make stored spans a trace of the run, with its assessments; repeating it changes nothing."""
+        data = msgspec.json.encode(trace_body(trace, run))
+        self._patience.insist(lambda: self._once("POST", _TRACES, data))
+
+    def find_traces(self, run: RunState) -> frozenset[str]:
+        """The ids (32 hex digits) of the traces that the run has."""
+        found: list[str] = []
+        token = ""
+        while True:
+            data = msgspec.json.encode(search_body(run, token, most=_MOST_TRACES_A_PAGE))
+            reply = self._patience.insist(partial(self._once, "POST", f"{_TRACES}/search", data))
+            page = self._decoded(reply, FoundTracesBody)
+            found += [trace.trace_id.removeprefix(TRACE_PREFIX) for trace in page.traces]
+            token = page.next_page_token
+            if not token:
+                return frozenset(found)
+
     def set_status(self, run_id: str, status: str, *, ended_ms: int | None = None) -> None:
         """Set the run's status and, for a terminal one, its end time (Unix milliseconds)."""
         ended: dict[str, Json] = {} if ended_ms is None else {"end_time": ended_ms}
@@ -195,15 +225,16 @@ class RestGateway:
         body: bytes | BinaryIO | None,
         *,
         size_bytes: int | None = None,
+        headers: Mapping[str, str] | None = None,
         is_repeatable: bool = True,
     ) -> Reply:
         length = len(body) if isinstance(body, bytes) else size_bytes
         kind = "application/json" if isinstance(body, bytes) else "application/octet-stream"
         carried = {} if length is None else {"Content-Type": kind, "Content-Length": str(length)}
         read_s = self._patience.read_s + (size_bytes or 0) / _BYTES_A_SECOND
-        headers = {**self._headers, **carried}
+        whole = {**self._headers, **carried, **(headers or {})}
         try:
-            reply = self._wire.exchange(method, self._prefix + target, body=body, headers=headers, read_s=read_s)
+            reply = self._wire.exchange(method, self._prefix + target, body=body, headers=whole, read_s=read_s)
         except NotSentError as error:
             if isinstance(error.__cause__, ssl.SSLCertVerificationError):
                 raise distrusted(str(error), where=self._where) from error

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from evaltrail.core.delivery import Skipped
+from evaltrail.core.trace_choice import TraceChoice
 from evaltrail.destinations.mlflow.naming import NameMap
 
 SAMPLES_FILE = "samples.parquet"
@@ -55,6 +56,17 @@ class PlannedDataset:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedTraces:
+    """Which samples of the run become traces."""
+
+    choice: TraceChoice = 0
+    file: str = ""
+    """Where they lie, one JSON object a line; made from the bundle when the delivery begins."""
+    count: int = 0
+    """Lines of the file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunPlan:
     """Everything one run gets."""
 
@@ -66,6 +78,10 @@ class RunPlan:
     """Known parent run; empty = none, or found by ``parent_key``."""
     run_id: str = ""
     """Existing run to land in; empty = a new one."""
+    stays_open: bool = False
+    """Whether the existing run goes on: its status is not ours to set."""
+    key_tag: str = "evaltrail.key"
+    """Tag of the run that tells the key."""
     experiment: str = ""
     experiment_id: str = ""
     """Set instead of the name."""
@@ -86,6 +102,7 @@ class RunPlan:
     metrics: tuple[PlannedMetric, ...] = ()
     artifacts: tuple[PlannedArtifact, ...] = ()
     datasets: tuple[PlannedDataset, ...] = ()
+    traces: PlannedTraces = PlannedTraces()
     skipped: tuple[Skipped, ...] = ()
     names: NameMap = field(default_factory=NameMap)
 

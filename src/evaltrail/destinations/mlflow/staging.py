@@ -24,9 +24,11 @@ from evaltrail.destinations.mlflow.run_plan import (
     SAMPLES_FILE,
     TABLE_FILE,
     PlannedArtifact,
+    PlannedTraces,
     RunPlan,
 )
 from evaltrail.destinations.mlflow.samples import write_table
+from evaltrail.destinations.mlflow.traces import sample_traces
 
 _SAMPLES_LOOKED_AT = 100
 _ABANDONED_S = 3600.0
@@ -49,6 +51,7 @@ def stage(plan: RunPlan, bundle: ResultBundle, options: DeliveryOptions, outbox_
             else _made(item, plan, part, options, folder)
             for number, item in enumerate(plan.artifacts)
         )
+        traces = _traced(plan, part, folder)
     except (EvaltrailError, OSError) as error:
         _remove(folder)
         if isinstance(error, OSError):
@@ -57,13 +60,14 @@ def stage(plan: RunPlan, bundle: ResultBundle, options: DeliveryOptions, outbox_
     with suppress(OSError):  # something had to be made
         folder.rmdir()
         folder.parent.rmdir()
-    return replace(plan, artifacts=artifacts)
+    return replace(plan, artifacts=artifacts, traces=traces)
 
 
 def unstage(plan: RunPlan, outbox_folder: Path) -> None:
     """Remove what this attempt made for a delivery that has landed; another attempt has a folder of its own."""
     staged = staging_folder(outbox_folder) / plan.key
-    for folder in {Path(item.file).parent for item in plan.artifacts if Path(item.file).is_relative_to(staged)}:
+    files = [Path(name) for name in (plan.traces.file, *(item.file for item in plan.artifacts))]
+    for folder in {file.parent for file in files if file.is_relative_to(staged)}:
         _remove(folder)
 
 
@@ -140,6 +144,18 @@ def _made(
     elif item.path == NAME_MAP_FILE:
         write_whole(made, msgspec.json.format(msgspec.json.encode(plan.names)))
     return replace(item, file=str(made))
+
+
+def _traced(plan: RunPlan, bundle: ResultBundle, folder: Path) -> PlannedTraces:
+    """The traces, written to a file of this attempt alone."""
+    if not plan.traces.choice:
+        return plan.traces
+    file, count = make_private(folder) / "traces.jsonl", 0
+    with file.open("wb") as lines:
+        for trace in sample_traces(bundle, plan, plan.traces.choice):
+            lines.write(msgspec.json.encode(trace) + b"\n")
+            count += 1
+    return replace(plan.traces, file=str(file), count=count)
 
 
 def _write_samples(bundle: ResultBundle, file: Path) -> None:

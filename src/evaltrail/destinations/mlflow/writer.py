@@ -15,6 +15,7 @@ from evaltrail.destinations.mlflow.places import Places
 from evaltrail.destinations.mlflow.port import ANSWER_LOST, ExperimentState, Gateway, NewRun, RunState
 from evaltrail.destinations.mlflow.refusal import TOO_LARGE
 from evaltrail.destinations.mlflow.run_plan import PlannedArtifact, RunPlan
+from evaltrail.destinations.mlflow.trace_landing import LandedTraces, land_traces
 from evaltrail.destinations.mlflow.tracking_uri import run_url, without_login
 
 KEY_TAG = "evaltrail.key"
@@ -88,6 +89,8 @@ class _Landing:
         self._places = places
         self._may_have_twins = False
         self._superseded = ""
+        self._is_new_run = False
+        self._traces = LandedTraces()
 
     def land(self, delivery: Delivery, *, fresh: bool) -> Receipt:
         """The receipt, after the steps that are still missing."""
@@ -107,8 +110,11 @@ class _Landing:
         delivery = self._batched(delivery)
         delivery = self._stored(delivery, run)
         self._with_inputs(delivery)
+        self._with_traces(run)
         if self._may_have_twins:
             self._only_run(experiment, keep=run.run_id)
+        if self._plan.stays_open:
+            return self._finished(delivery, experiment, run)
         self._progress("ending the run")
         self._gateway.set_status(run.run_id, self._plan.status, ended_ms=self._plan.ended_ms)
         return self._finished(delivery, experiment, replace(run, status=self._plan.status))
@@ -121,7 +127,7 @@ class _Landing:
                 code="unknown_run",
                 hint="check MLFLOW_RUN_ID, or unset it for a new run",
             )
-        if run.tags.get(KEY_TAG, self._plan.key) != self._plan.key:
+        if run.tags.get(self._plan.key_tag, self._plan.key) != self._plan.key:
             raise DestinationError(
                 f"the run {self._plan.run_id!r} already holds another evaluation",
                 code="run_taken",
@@ -132,7 +138,8 @@ class _Landing:
     def _is_complete(self, delivery: Delivery, run: RunState) -> bool:
         """Whether the run holds all of the plan: one of ours ends last, but a given one may have ended before us."""
         is_said = not self._plan.run_id or delivery.phase == "finished"
-        return is_said and run.is_terminal and run.tags.get(KEY_TAG) == self._plan.key
+        is_whole = run.is_terminal or self._plan.stays_open
+        return is_said and is_whole and run.tags.get(self._plan.key_tag) == self._plan.key
 
     def _experiment(self, given: RunState | None) -> ExperimentState:
         known_id = self._plan.experiment_id if given is None else given.experiment_id
@@ -209,6 +216,7 @@ class _Landing:
         if run is None:
             self._progress("creating the run")
             run = self._created(experiment)
+            self._is_new_run = True
         return self._outbox.advance(replace(delivery, phase="created", run_id=run.run_id)), run
 
     def _created(self, experiment: ExperimentState) -> RunState:
@@ -294,6 +302,11 @@ class _Landing:
             self._gateway.log_datasets(delivery.run_id, self._plan.datasets)
         self._outbox.advance(replace(delivery, phase="inputs"))
 
+    def _with_traces(self, run: RunState) -> None:
+        if self._plan.traces.choice:
+            is_new = self._is_new_run
+            self._traces = land_traces(self._plan.traces, self._gateway, run, is_new=is_new, progress=self._progress)
+
     def _completed(self, delivery: Delivery, experiment: ExperimentState, run: RunState) -> Receipt:
         """The receipt of a run that is whole already: files and tags asked for since are added, nothing is changed."""
         is_ours = delivery.run_id == run.run_id and delivery.receipt is not None
@@ -301,6 +314,7 @@ class _Landing:
         delivery = replace(delivery, artifacts=landed, run_id=run.run_id, experiment_id=experiment.id)
         if any(self._is_owed(item, delivery) for item in self._plan.artifacts):
             delivery = self._stored(self._outbox.advance(replace(delivery, phase="inputs")), run)
+        self._with_traces(run)
         asked = {name: tag for name, tag in self._plan.tags.items() if not name.startswith(_OURS)}
         for batch in batches((), {}, {name: tag for name, tag in asked.items() if name not in run.tags}):
             self._gateway.log_batch(run.run_id, batch)
@@ -350,7 +364,8 @@ class _Landing:
             metrics_logged=len({point.name for point in self._plan.metrics}),
             params_logged=len(self._plan.params),
             artifacts_logged=len(delivery.artifacts),
-            skipped=(*self._plan.skipped, *delivery.skipped, *kept),
+            traces_logged=self._traces.count,
+            skipped=(*self._plan.skipped, *delivery.skipped, *self._traces.skipped, *kept),
             is_existing=is_existing,
         )
         self._outbox.finish(delivery, receipt)

@@ -20,6 +20,7 @@ from evaltrail.destinations.mlflow.rest_bodies import (
     RunsBody,
 )
 from evaltrail.destinations.mlflow.run_plan import RunPlan
+from evaltrail.destinations.mlflow.trace import PlannedTrace
 
 KINDS = (
     ErrorBody,
@@ -27,6 +28,7 @@ KINDS = (
     FilesBody,
     Manifest,
     NewExperimentBody,
+    PlannedTrace,
     Receipt,
     RunBody,
     RunPlan,

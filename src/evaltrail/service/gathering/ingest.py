@@ -14,6 +14,7 @@ from evaltrail.core.errors import EvaltrailError, InputError, PartialError
 from evaltrail.core.ids import nearest
 from evaltrail.core.ports import Reader
 from evaltrail.core.progress import ProgressSink
+from evaltrail.core.trace_choice import TraceChoice, read_trace_choice
 from evaltrail.destinations.mlflow.staging import passing_folder
 from evaltrail.destinations.mlflow.tracking_uri import check_tracking_uri, resolve_tracking_uri
 from evaltrail.readers.catalog import READERS
@@ -128,6 +129,8 @@ class IngestOptions(TypedDict, total=False):
     """Globs of the files to leave."""
     skip_existing: bool
     """Leave a source alone that has a complete run, however it was delivered."""
+    traces: TraceChoice
+    """Samples that become traces: ``failures``, ``all``, or so many of them."""
     progress: ProgressSink
     """Told after each result."""
 
@@ -165,6 +168,7 @@ def ingest(paths: str | Path | Sequence[str | Path], **options: Unpack[IngestOpt
             tags=options.get("tags", {}),
             log_metrics=tuple(options.get("log_metrics", ())),
             skip_existing=options.get("skip_existing", False),
+            traces=read_trace_choice(options["traces"]) if "traces" in options else None,
         ),
     )
     done = ingest_results(order, load_settings(), options.get("progress", lambda _: None))
