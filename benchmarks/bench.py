@@ -26,8 +26,13 @@ from measure import NotMeasuredError, two_cores
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 LANDING = "landing"
-GATHERING = "gathering"
-INVOCATIONS = "invocations"
+PARTS = {
+    "gathering": "Gathering",
+    "invocations": "Invocations",
+    "judging": "Judging",
+    "lm_eval_peer": "lm-evaluation-harness through our engine",
+}
+"""Module to title; each has ``run(repeats)`` and ``WAY``."""
 
 
 def measure_engine(names: Sequence[str], repeats: int) -> tuple[str, bool]:
@@ -90,23 +95,17 @@ def measure_landing(repeats: int) -> tuple[str, bool]:
     return "\n\n".join(("## Landing", table(head, cells), way)), True
 
 
-def measure_gathering(repeats: int) -> tuple[str, bool]:
-    """The part of the page on other harnesses' results, and whether it could be measured."""
+def measure_part(name: str, repeats: int) -> tuple[str, bool]:
+    """A part of the page that is a module of its own, and whether it could be measured."""
+    title = f"## {PARTS[name]}"
     try:
-        # Only here: it imports mlflow, which takes seconds.
-        gathering = importlib.import_module(GATHERING)
-        rows = gathering.run(repeats)
+        # Only here: some of them import mlflow, which takes seconds.
+        part = importlib.import_module(name)
+        rows = part.run(repeats)
     except (ImportError, NotMeasuredError) as error:
-        tell(f"gathering could not be measured: {error}")
-        return "## Gathering\n\nnot measured", False
-    return "\n\n".join(("## Gathering", table(HEAD, [row.cells for row in rows]), gathering.WAY)), True
-
-
-def measure_invocations(repeats: int) -> tuple[str, bool]:
-    """The part of the page on asking how a thousand invocations are."""
-    invocations = importlib.import_module(INVOCATIONS)
-    rows = invocations.run(repeats)
-    return "\n\n".join(("## Invocations", table(HEAD, [row.cells for row in rows]), invocations.WAY)), True
+        tell(f"{name} could not be measured: {error}")
+        return f"{title}\n\nnot measured", False
+    return "\n\n".join((title, table(HEAD, [row.cells for row in rows]), part.WAY)), True
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -135,7 +134,7 @@ def tell(line: str) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one repetition; RESULTS.md stays as it is")
-    names = (*SCENARIOS, LANDING, GATHERING, INVOCATIONS)
+    names = (*SCENARIOS, LANDING, *PARTS)
     parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=f"of {', '.join(names)}; the same")
     arguments = parser.parse_args()
     wanted = arguments.only or names
@@ -145,10 +144,8 @@ def main() -> int:
         parts.append(partial(measure_engine, chosen, 1 if arguments.quick else 5))
     if LANDING in wanted:
         parts.append(partial(measure_landing, 5 if arguments.quick else 20))
-    if GATHERING in wanted:
-        parts.append(partial(measure_gathering, 1 if arguments.quick else 5))
-    if INVOCATIONS in wanted:
-        parts.append(partial(measure_invocations, 1 if arguments.quick else 5))
+    repeats = 1 if arguments.quick else 5
+    parts += [partial(measure_part, name, repeats) for name in PARTS if name in wanted]
     print(page[0])
     for part in parts:
         text, is_measured = part()
