@@ -8,6 +8,7 @@ import time
 
 import pytest
 from installed import ended, one_error, until
+from sums import write_sums
 
 from evaltrail.bundle.layout import REPORT
 from evaltrail.bundle.read import read_bundle
@@ -149,3 +150,22 @@ def test_stored_verdicts_serve_again_where_they_may(evaltrail):
         assert reused.object["metrics"] == first.object["metrics"]
         evaltrail(*words)
         assert len(server.bodies) == 2 * ROWS
+
+
+def test_a_judge_that_gives_out_costs_none_of_the_answers(evaltrail, endpoint):
+    """The run stops; once the judge is back, the same command asks the model nothing that it has answered."""
+    task = write_sums(evaltrail.cwd, 20)
+    task.write_text(task.read_text().replace("metrics:", "metrics:\n- tone: {grading_prompt: Rate 1 to 5.}\n#"))
+    is_open = []
+    with JudgeServer(lambda _: "4" if is_open else Said(status=401, error="wrong key")) as server:
+        words = ("run", task, "--model", "m", "--url", endpoint.url, "--json", *_by(server), "--no-deliver")
+        stopped = evaltrail(*words)
+        assert stopped.code == 1
+        asked = endpoint.stats()["total"]
+        is_open.append(True)
+        done = evaltrail(*words)
+    assert done.code == 0, done.err
+    assert done.object["metrics"]["sums/tone"]["n"] == 20
+    stats = endpoint.stats()
+    assert 0 < asked < 20
+    assert stats["repeats_after_ok"] == 0

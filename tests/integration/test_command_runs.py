@@ -165,6 +165,66 @@ def test_what_a_failing_program_leaves_is_no_result_the_next_time(bench):
             bench.run(PROGRAM + "raise SystemExit(7)")
 
 
+def test_two_programs_that_leave_one_name_leave_two_results(bench):
+    """Neither hides the other: the second one bears its task's name too."""
+    write_command(bench.commands, "more", PROGRAM.replace('"acc,none": 0.75', '"acc,none": 0.5'))
+    result = bench.run(request={"tasks": ("command/sums", "command/more")})
+    assert {name: metric.value for name, metric in result.metrics.items()} == {
+        "sums/acc,none": 0.75,
+        "more.sums/acc,none": 0.5,
+    }
+    assert {name: len(list(samples)) for name, samples in result.samples.items()} == {"sums": 4, "more.sums": 4}
+
+
+def test_what_a_program_did_not_count_is_no_figure(bench):
+    """It may have asked a thousand times: 0 requests would be a lie."""
+    (task,) = bench.run().bundle.tasks
+    assert set(task.usage) == {"runtime_seconds"}
+
+
+def test_a_program_that_fails_beside_others_goes_on_with_the_same_command(bench):
+    """The others land; what it had made is not lost with the finished evaluation, and its error is told once."""
+    halves = (
+        """
+import sys
+from pathlib import Path
+half = Path(sys.argv[1], "half.txt")
+if not half.exists():
+    half.write_text("")
+    raise SystemExit("only half of it")
+"""
+        + PROGRAM
+    )
+    write_command(bench.commands, "halves", halves, resumes=True)
+    both = {"tasks": ("command/sums", "command/halves")}
+    first = bench.run(request=both)
+    assert (first.state, first.exit_code) == ("partially_failed", 1)
+    (error,) = first.errors
+    assert str(error).count("halves: ") == 1
+    second = bench.run(request=both)
+    assert (second.state, second.exit_code, list(second.metrics)) == (
+        "completed",
+        0,
+        ["sums/acc,none", "halves.sums/acc,none"],
+    )
+    assert not list((bench.folder / "home" / "work").iterdir())
+
+
+def test_what_a_program_left_is_looked_through_for_secrets_before_it_lands(bench):
+    """Its files are not ours; ours hold none."""
+    artifacts = bench.run().bundle.artifacts
+    assert {item.path.startswith("harness/") for item in artifacts if item.may_hold_secrets} == {True}
+    assert {item.path.startswith("harness/") for item in artifacts if not item.may_hold_secrets} == {False}
+
+
+@pytest.mark.parametrize("limit", [0, -3, 2.5])
+def test_a_limit_that_means_nothing_is_refused_before_the_program_runs(bench, limit):
+    """A share above 1 is not a number of records cut off."""
+    words = [sys.executable, "sums.py", "{out}", "{model}", ["--limit", "{limit}"]]
+    with pytest.raises(InputError, match="the limit cannot be"):
+        bench.run(command=words, request={"limit": limit})
+
+
 def test_a_program_that_ended_well_is_not_run_again(bench):
     """Where the endpoint is away for another task of the order: what the program left is still there."""
     write_data(bench.folder / "data.jsonl", records(2))

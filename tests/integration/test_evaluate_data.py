@@ -184,6 +184,26 @@ def test_an_unreadable_judge_is_a_reason():
     assert result.exit_code == 1
 
 
+def test_what_no_file_can_hold_never_ends_an_evaluation():
+    """Half a letter in data, outputs, a metric's words or a judge's JSON is replaced, and the rest is scored."""
+    half = "\ud800"
+    data = {"inputs": ["a" + half, "b"], "tag" + half: [half, ""], "ground_truth": ["x" + half, "y"]}
+    with JudgeServer(lambda _: Said(r'{"justification": "half \ud800", "score": 3}')) as server:
+        judge = make_genai_metric("tone", definition="tone", grading_prompt="1 to 5", model=f"{server.url}#j")
+        result = scored(
+            ["x" + half, "y"].__getitem__, {**data, "place": [0, 1]}, inputs="place", metrics=["exact_match", judge]
+        )
+    assert (result.metrics["exact_match"], result.metrics["tone"], result.exit_code) == (1.0, 3.0, 0)
+
+
+def test_outputs_and_targets_are_written_alike():
+    """Bools and the whole numbers that pandas makes floats are no mistakes of the model."""
+    frame = pd.DataFrame({"inputs": ["a", "b"], "outputs": ["1", "2"], "ground_truth": [1, None]})
+    assert scored(data=frame, metrics=["exact_match"]).metrics["exact_match"] == 1.0
+    bools = {"inputs": ["a", "b"], "outputs": [True, False], "ground_truth": [True, False]}
+    assert scored(data=bools, metrics=["exact_match"]).metrics["exact_match"] == 1.0
+
+
 def test_the_same_call_is_a_new_evaluation_but_asks_the_judge_again_only_if_told():
     """A finished evaluation is not gone on from; ``reuse_answers`` lets its verdicts serve."""
     with JudgeServer(lambda _: {"rationale": "r", "score": 2}) as judge:

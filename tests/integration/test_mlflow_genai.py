@@ -15,19 +15,21 @@ import pytest
 import yaml
 
 from evaltrail.compat.mlflow_scorers import MlflowScorer, adopt_scorer, as_scorer
-from evaltrail.core.errors import InputError
+from evaltrail.core.errors import EndpointError, InputError
 from evaltrail.destinations.mlflow.gateway import quiet
 from evaltrail.scoring.catalog import METRICS, make_metrics
 from evaltrail.scoring.judging.builtin import custom_judge
 from evaltrail.scoring.judging.rubric_judge import RubricJudge
-from judge_server import JudgeServer
+from judge_server import JudgeServer, Said
 from judging import judge_all, judge_one, sample
 from mlflow_server import runs_in
 
 with quiet():
     import mlflow
     import pandas as pd
+    import requests
     from mlflow.entities import Feedback
+    from mlflow.exceptions import MlflowException
     from mlflow.genai import make_judge
     from mlflow.genai.scorers import Correctness, Scorer, UserFrustration, scorer
 
@@ -70,10 +72,33 @@ def test_their_scorers_score_our_samples(theirs, value):
         assert found.rationale == "What is the capital of France? Paris is the capital of France."
 
 
-def test_a_scorer_that_raises_raises_for_its_sample_alone(caplog):
-    """The wall around every judge makes it a reason; here the scorer's own words come through."""
-    with pytest.raises(RuntimeError, match="cannot read Paris"):
-        judge_one(adopt_scorer(broken), NOWHERE)
+def test_a_scorer_that_raises_fails_for_its_sample_alone(caplog):
+    """Its own words are the rationale."""
+    found = judge_one(adopt_scorer(broken), NOWHERE)
+    assert (found.reason, found.rationale) == ("scorer_error", "RuntimeError: cannot read Paris")
+
+
+def test_keys_that_a_judges_server_repeats_are_left_out(monkeypatch):
+    """MLflow tells what the server answered; what stands in this environment as a secret does not get into a score."""
+    monkeypatch.setenv("OPENAI_API_KEY", "plain words 4711")
+    with JudgeServer(lambda _: Said(status=401, error="unknown key plain words 4711")) as server:
+        monkeypatch.setenv("OPENAI_API_BASE", server.url)
+        found = judge_one(adopt_scorer(Correctness(model="openai:/judge-1")), NOWHERE)
+    assert found.reason == "scorer_error"
+    assert found.rationale.endswith("unknown key ***")
+
+
+class Unreachable(Correctness):
+    """A judge whose requests reach nobody, as MLflow tells it in the end."""
+
+    def __call__(self, **_):
+        raise MlflowException("Failed to connect") from requests.exceptions.ConnectionError("refused")
+
+
+def test_a_judge_that_is_not_there_ends_the_evaluation():
+    """MLflow tries each sample for minutes; the first one that fails so is enough."""
+    with pytest.raises(EndpointError, match="MLflow cannot reach the model of 'correctness'"):
+        judge_one(adopt_scorer(Unreachable(model="openai:/judge-1")), NOWHERE)
 
 
 def test_their_scorers_run_side_by_side():
@@ -218,7 +243,10 @@ def test_our_scorers_work_in_mlflow_genai_evaluate(mlflow_url):
     ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # mlflow's own
-        result = mlflow.genai.evaluate(data=rows, scorers=[as_scorer("exact_match"), as_scorer("rougeL"), brief])
+        result = mlflow.genai.evaluate(
+            data=rows, scorers=[as_scorer(name) for name in ("exact_match", "rougeL", "latency")] + [brief]
+        )
+    assert "latency/mean" not in result.metrics  # nobody was called
     assert result.metrics["exact_match/mean"] == 0.5
     assert result.metrics["rougeL/mean"] == 0.5
     assert result.metrics["brief/mean"] == 1.0

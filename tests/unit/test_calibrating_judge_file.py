@@ -40,6 +40,14 @@ def test_the_command_line_wins(tmp_path):
     assert plain.source != told.source
 
 
+def test_a_metric_is_no_judge_whatever_model_is_named(tmp_path):
+    """It is told so, not that it has no option ``model``."""
+    file = tmp_path / "judge.yaml"
+    file.write_text("exact_match")
+    with pytest.raises(InputError, match="'exact_match' is no judge"):
+        read_judge(file, target="http://h/v1#b", votes=3)
+
+
 @pytest.mark.parametrize(
     ("text", "code"),
     [

@@ -153,6 +153,9 @@ def test_columns_that_are_not_there_are_named(named, code):
     [
         ("a", "a"),
         (3, "3"),
+        (3.0, "3"),
+        (True, "true"),
+        ([True, {"a": 1}], ["true", '{"a":1}']),
         (["a", "b"], ["a", "b"]),
         (np.array(["a"]), ["a"]),
         (None, None),
@@ -163,7 +166,7 @@ def test_columns_that_are_not_there_are_named(named, code):
     ],
 )
 def test_a_targets_cell_is_one_answer_several_or_none(cell, accepted):
-    """Text, a list, or MLflow's expectations."""
+    """Text, a list, or MLflow's expectations; numbers and bools as a task file's templates write them."""
     assert references(cell) == accepted
 
 

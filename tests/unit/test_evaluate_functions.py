@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -319,6 +320,27 @@ def test_no_row_is_seen_twice(ending, rows):
 def test_what_a_function_says_of_itself(model, style):
     """Annotations, then the parameter's name; nothing is called."""
     assert read_signature(model, ROWS).style == style
+
+
+def copied(model_input):
+    df = model_input.copy()
+    df["said"] = df["inputs"] + "!"
+    return df["said"]
+
+
+def annotated(model_input: pd.DataFrame):
+    return pd.DataFrame(model_input)["inputs"] + "!"
+
+
+def indexed(df):
+    return [df.loc[place, "inputs"] + "!" for place in df.index]
+
+
+@pytest.mark.parametrize("model", [copied, annotated, indexed, lambda x: [text + "!" for text in x.copy()]])
+def test_functions_written_for_dataframes_work_as_they_are(model):
+    """What says that it takes a DataFrame gets one; a copy of all rows is a table and a list as they are."""
+    outcomes = function_model(model, ["a", "b"]).ask(["a", "b"], {"inputs": ["a", "b"]})
+    assert [outcome.text for outcome in outcomes] == ["a!", "b!"]
 
 
 def test_rows_read_as_a_list_and_as_a_table():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import pytest
 
@@ -120,6 +121,38 @@ def test_a_changed_function_is_another_metric():
     second = function_metric(lambda outputs: 2, FRAME, ROLES)
     assert first.name == second.name == "custom"
     assert first.source != second.source
+
+
+class AtMost:
+    """A metric that holds what it measures by."""
+
+    def __init__(self, words):
+        self.words = words
+
+    def __call__(self, outputs):
+        return len(outputs.split()) <= self.words
+
+    def judged(self, outputs):
+        return self(outputs)
+
+
+def at_most(words):
+    return lambda outputs: len(outputs.split()) <= words
+
+
+def is_short(outputs, words):
+    return len(outputs.split()) <= words
+
+
+@pytest.mark.parametrize(
+    "make",
+    [at_most, AtMost, lambda words: AtMost(words).judged, lambda words: partial(is_short, words=words)],
+    ids=["closure", "object", "method", "partial"],
+)
+def test_what_a_function_works_with_is_part_of_it(make):
+    """One with another limit is another metric; the same limit gives the same one."""
+    three, four, again = (function_metric(make(words), FRAME, ROLES) for words in (3, 4, 3))
+    assert three.source == again.source != four.source
 
 
 def test_a_function_may_say_which_way_is_up():

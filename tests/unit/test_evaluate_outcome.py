@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaltrail.service.frames.frame import plain
-from evaltrail.service.frames.outcome import outcome_of, rows_of
+from evaltrail.service.frames.outcome import failed, outcome_of, rows_of
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(max_size=4) | st.dates(),
@@ -35,6 +35,9 @@ def test_every_value_is_text_or_a_reason(values):
         ("", ""),
         (3, "3"),
         (True, "true"),
+        (4.0, "4"),
+        ("half \ud800", "half \ufffd"),
+        ({"half \ud800": 1}, '{"half \ufffd": 1}'),
         (0.5, "0.5"),
         (np.float64(0.25), "0.25"),
         (np.str_("y"), "y"),
@@ -46,6 +49,23 @@ def test_every_value_is_text_or_a_reason(values):
 def test_values_that_are_no_text_are_written_out(value, text):
     """Numbers and bools as JSON writes them, dicts and lists as JSON, a chat message by its content."""
     assert outcome_of(value).text == text
+
+
+def test_an_object_that_cannot_be_written_fails_alone():
+    """A list within itself, or an object that raises when it is read, is its row's failure."""
+    endless = []
+    endless.append(endless)
+    outcome = outcome_of(endless)
+    assert (outcome.error, outcome.detail) == (
+        "bad_output",
+        "the output is a list that cannot be written: RecursionError",
+    )
+
+
+def test_what_a_call_raised_is_told_in_whole_letters_and_without_keys():
+    """An exception may quote what no file can hold, and the key that a client sent."""
+    assert failed(ValueError("half \ud800")).detail == "ValueError: half \ufffd"
+    assert failed(PermissionError("no such key: sk-abcdefgh1234")).detail == "PermissionError: no such key: ***"
 
 
 @pytest.mark.parametrize("value", [None, math.nan, pd.NA, pd.NaT, np.nan])

@@ -48,8 +48,11 @@ def test_opposites_are_read_from_the_prompt(prompt, word):
 
 @pytest.mark.parametrize(
     "prompt",
-    ["", "Judge it.", "Use 100-200 words.", "1. Read.\n2. Compare.", "Grade: A to F", "from 5 to 1", "see [1, 2]"],
-)
+    [
+        "", "Judge it.", "Use 100-200 words.", "1. Read.\n2. Compare.", "Grade: A to F", "from 5 to 1", "in 2024-2025",
+        "see [1, 2]",
+    ],
+)  # fmt: skip
 def test_a_prompt_without_a_scale_means_1_to_5(prompt):
     """Which is what graders expect; numbers that mean other things are left alone."""
     assert read_scale(prompt) is None

@@ -289,6 +289,29 @@ def test_judges_score_beside_metrics(tmp_path, run):
     assert len(one.judged) == len(two.judged) == 12
 
 
+@pytest.mark.parametrize(
+    ("why", "reason", "detail"),
+    [
+        ("timeout: after 30 s", "timeout", "after 30 s"),
+        ("http_500", "http_500", ""),
+        (" timeout ", "timeout", ""),
+        ("HTTP 500 at https://h/v1: no", "output_error", "HTTP 500 at https://h/v1: no"),
+        ("x" * 65, "output_error", "x" * 65),
+    ],
+)
+def test_a_message_is_no_reason(tmp_path, run, why, reason, detail):
+    """Reasons are words that are counted; a thousand different messages are one reason."""
+    (sample,) = run(make_task(tmp_path, rows=[{**records(1)[0], "said": None, "why": why}], **GIVEN), CountingModel())
+    assert (sample.error, sample.detail, sample.scores["exact_match"].reason) == (reason, detail, reason)
+
+
+def test_a_blank_reason_is_none(tmp_path, run):
+    """The model is asked."""
+    model = CountingModel()
+    run(make_task(tmp_path, rows=[{**records(1)[0], "said": None, "why": "  "}], **GIVEN), model)
+    assert len(model.asked) == 1
+
+
 def test_what_has_no_output_is_not_judged(tmp_path, run):
     """It is unscored for the reason that it has none."""
     judge = Grade()

@@ -321,3 +321,12 @@ def test_a_share_is_the_exact_quotient(values):
     """0.9 is 0.9: the mean is the correctly rounded quotient."""
     made = figures(sample(i, value) for i, value in enumerate(values))["grade"]
     assert made.value == float(Fraction(Counter(values)[True], len(values)))
+
+
+@pytest.mark.parametrize("values", [("a", 0.5, "b", None), (0.5, "a", None, "b"), (0.5, None, "a", "b")])
+def test_words_among_numbers_count_as_unscored_samples(values):
+    """Whichever comes first: the counts say what the metric says, so that nothing is lost without a word."""
+    made = aggregated(sample(i, value) for i, value in enumerate(values))
+    counts = made.counts()
+    assert (counts.total, counts.scored) == (4, 1)
+    assert counts.unscored == made.metrics()[0].unscored == {"no_match": 1, "not_a_number": 2}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 
+import msgspec
+import numpy as np
 import pytest
 
 from evaltrail.core.errors import EndpointError, StorageError
@@ -24,6 +26,14 @@ class Broken:
 class Endless(Broken):
     def score(self, sample):
         return Score(value=math.inf)
+
+
+class Says(Broken):
+    def __init__(self, value, rationale=""):
+        self.said = Score(value=value, rationale=rationale)
+
+    def score(self, sample):
+        return self.said
 
 
 class Silent(Broken):
@@ -103,3 +113,37 @@ def test_a_judge_that_raises_anything_else_fails_alone():
     scores = {}
     asyncio.run(judge_into(Sample(id="s", index=0, output="4"), [Bench(Judging(KeyError("x")), None)], scores))
     assert scores["broken"].reason == "metric_error"
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        (np.float32(0.5), 0.5),
+        (np.float64(0.5), 0.5),
+        (1, 1.0),
+        (True, True),
+        (np.str_("a"), "a"),
+        ("b\ud800", "b\ufffd"),
+    ],
+)
+def test_every_score_can_be_written(value, kept):
+    """Numbers of other libraries are numbers, and a judge's JSON may hold half a letter: no journal breaks on them."""
+    score = scored(Sample(id="s", index=0, output="4"), Says(value, "half \udc00"))["broken"]
+    assert (score.value, score.rationale) == (kept, "half \ufffd")
+    assert msgspec.json.decode(msgspec.json.encode(score), type=Score) == score
+
+
+def test_what_is_no_value_is_the_metrics_error():
+    """A list is neither a number nor a word."""
+    assert scored(Sample(id="s", index=0, output="4"), Says([1, 2]))["broken"].reason == "metric_error"
+
+
+def test_what_a_metric_raises_is_told_without_keys():
+    """A metric that asks somewhere by itself may quote the key it sent."""
+
+    class Asks(Broken):
+        def score(self, sample):
+            raise PermissionError("no such key: sk-abcdefgh1234")
+
+    score = scored(Sample(id="s", index=0, output="4"), Asks())["broken"]
+    assert score.rationale == "PermissionError: no such key: ***"

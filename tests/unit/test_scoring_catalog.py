@@ -79,3 +79,9 @@ def test_the_usual_metrics_load_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_words_that_yaml_reads_as_truths_are_explained():
+    """``labels: {yes: 1, no: 0}`` without quotes reaches us as True and False."""
+    with pytest.raises(InputError, match="YAML reads yes, no, on and off as true and false"):
+        make_metrics([{"tone": {"grading_prompt": "p", "labels": {True: 1, False: 0}}}])

@@ -71,6 +71,20 @@ def test_finished_work_leaves_no_folder(tmp_path):
         assert count_done(later.folder) == 0
 
 
+def test_the_place_of_a_failed_program_outlives_its_evaluation(tmp_path):
+    """The same work is a new evaluation, whose program finds what it had left; starting over forgets that too."""
+    with claim_work(tmp_path, "key", 5) as work:
+        for number in (0, 1):
+            work.place(number).mkdir()
+            (work.place(number) / "answers.jsonl").write_text("{}\n")
+        work.remove(kept=[1])
+    with claim_work(tmp_path, "key", 5) as later:
+        assert not later.is_resumed
+        assert later.state.evaluation_id != work.state.evaluation_id
+        assert sorted(file.name for file in later.folder.iterdir()) == ["1", "lock", "state.json"]
+        assert not later.restart(5).place(1).exists()
+
+
 def test_removing_never_touches_what_the_next_owner_wrote(tmp_path):
     """Whoever takes the folder the moment it is free keeps what is written into it."""
     with claim_work(tmp_path, "key", 5) as first:

@@ -1,4 +1,4 @@
-"""The answers of models that grade: append-only JSON lines, looked up by request digest.
+"""The answers of models where judges grade: append-only JSON lines, looked up by request digest.
 
 A sample that is asked again, after a cut or where answers may be reused, is not judged for money twice.
 """
@@ -54,7 +54,10 @@ class AnswerLog:
         self._encode = msgspec.json.Encoder().encode
 
     def find(self, request: str) -> Answer | None:
-        """The answer that was kept for a request before this log was opened; ``attempts`` is 0."""
+        """The answer that was kept for a request before this log was opened.
+
+        One of another file costs nothing here: ``attempts`` is 0. One of this file was paid for by the same evaluation.
+        """
         place = self._places.get(request)
         if place is None:
             return None
@@ -65,7 +68,7 @@ class AnswerLog:
                 found = msgspec.json.decode(rows.readline(), type=_Row).answer
         except (OSError, msgspec.DecodeError):  # removed or rewritten by another process meanwhile
             return None
-        return replace(found, attempts=0, latency_s=None, first_token_s=None)
+        return found if file == self._file else replace(found, attempts=0, latency_s=None, first_token_s=None)
 
     def keep(self, request: str, answer: Answer) -> None:
         """Append an answer; it is the kernel's when this returns.

@@ -10,8 +10,8 @@ import mmap
 import os
 import threading
 from array import array
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -128,6 +128,11 @@ class Journal:
                     os.fsync(self._handle)
 
 
+def _key(index: int, repeat: int) -> int:
+    """A number that orders samples as the data set does."""
+    return index << 20 | repeat
+
+
 class _Places:
     """Where each row begins, and which sample it is; 16 bytes a row."""
 
@@ -135,7 +140,7 @@ class _Places:
         self._keys, self._offsets = array("q"), array("q")
 
     def add(self, index: int, repeat: int, offset: int) -> None:
-        self._keys.append(index << 20 | repeat)
+        self._keys.append(_key(index, repeat))
         self._offsets.append(offset)
 
     def in_order(self) -> Iterator[int]:
@@ -170,6 +175,40 @@ class JournalSamples:
         for key, offset in row_places(self.file):
             places.add(key.index, key.repeat, offset)
         return places
+
+
+class JoinedSamples:
+    """The samples of one task that was asked in parts, in the order of the data set, read one at a time.
+
+    Args:
+        files: a journal a part, in any order; missing ones are parts of which nothing was asked yet. Where a sample
+            stands in several rows, the first one counts.
+    """
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self.files = tuple(files)
+
+    def __iter__(self) -> Iterator[Sample]:
+        keys, numbers, offsets = array("q"), array("l"), array("q")
+        for number, file in enumerate(self.files):
+            for key, offset in row_places(file) if file.exists() else ():
+                keys.append(_key(key.index, key.repeat))
+                numbers.append(number)
+                offsets.append(offset)
+        decode = msgspec.json.Decoder(Sample).decode
+        last, opened = -1, -1
+        with ExitStack() as stack:  # one file at a time: parts seldom lie in each other, and may be thousands
+            for place in sorted(range(len(keys)), key=keys.__getitem__):
+                if keys[place] == last:
+                    continue
+                last = keys[place]
+                if numbers[place] != opened:
+                    opened = numbers[place]
+                    stack.close()
+                    rows = stack.enter_context(self.files[opened].open("rb"))
+                    view = stack.enter_context(mmap.mmap(rows.fileno(), 0, access=mmap.ACCESS_READ))
+                view.seek(offsets[place])
+                yield decode(view.readline())
 
 
 def row_places(file: Path) -> Iterator[tuple[RowKey, int]]:

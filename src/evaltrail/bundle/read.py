@@ -73,4 +73,5 @@ def _artifact(folder: Path, entry: layout.Entry) -> Artifact:
         media_type=entry.media_type,
         size_bytes=entry.size_bytes,
         sha256=entry.sha256,
+        may_hold_secrets=entry.path.startswith(f"{layout.LEFT}/"),  # written by a program that is not ours
     )

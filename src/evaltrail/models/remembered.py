@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Self
 
 from evaltrail.core.answer import Answer, Prompt
+from evaltrail.core.ids import digest
 from evaltrail.core.ports import Model
 
 
@@ -48,8 +49,15 @@ class Remembered:
         return answer
 
     async def choice_logprobs(self, prompt: Prompt, choices: Sequence[str]) -> Answer:
-        """The model's answer; nothing is kept of it."""
-        return await self._model.choice_logprobs(prompt, choices)
+        """The kept answer, else the model's."""
+        request = digest([self._model.request_digest(prompt), *choices])
+        found = self._find(request)
+        if found is not None:
+            return found
+        answer = await self._model.choice_logprobs(prompt, choices)
+        if not answer.error:
+            self._keep(request, answer)
+        return answer
 
     async def embed(self, texts: Sequence[str], *, model: str = "") -> tuple[tuple[float, ...], ...]:
         """The model's vectors; nothing is kept of them."""

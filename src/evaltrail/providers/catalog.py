@@ -11,7 +11,7 @@ from evaltrail.core.ids import nearest
 from evaltrail.core.plugins import Registry
 from evaltrail.core.ports import FolderTask
 from evaltrail.core.request import EvaluationRequest
-from evaltrail.providers.native import NativeTask
+from evaltrail.providers.native import NativeTask, check_limit
 from evaltrail.providers.stored import StoredTask
 from evaltrail.providers.tasks import read_task
 
@@ -75,6 +75,7 @@ def open_task(name: str, request: EvaluationRequest, *, datasets_dir: Path | Non
             code="unknown_task",
             hint=f"name a task file, such as capitals.yaml, or provider/task: {', '.join(PROVIDERS.names())}",
         )
+    check_limit(request.limit)
     make = cast("TaskMaker", PROVIDERS.load(provider_named(provider) or provider))
     return make(task, request, datasets_dir=datasets_dir, environ=environ)
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import islice
 from pathlib import Path
+from typing import Self
 
 import msgspec
 
@@ -21,7 +24,7 @@ from evaltrail.providers.datasets import Record, RecordSource, find_dataset
 from evaltrail.providers.extract import make_extractor
 from evaltrail.providers.fewshot import read_examples
 from evaltrail.providers.rendering import TaskTemplates, Turns
-from evaltrail.providers.tasks import TaskFile, check_generation
+from evaltrail.providers.tasks import NAME, TaskFile, check_generation
 from evaltrail.scoring.apply import Scorer
 from evaltrail.scoring.catalog import make_metrics
 from evaltrail.scoring.judging.port import Judge
@@ -30,6 +33,8 @@ _CONTEXTS = ("contexts", "context", "passage", "document", "text", "story", "art
 _QUESTIONS = ("question", "query", "input")
 _REFERENCES_KEPT = 10_000
 _ATTRIBUTE_CHARACTERS = 200
+_REASON_CHARACTERS = 64
+_OUTPUT_ERROR = "output_error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +97,39 @@ class NativeTask:
         self._examples = read_examples(shots, task, self._source, self._templates, mirror) if shots else None
         self._wanted = frozenset(request.sample_ids)
         self._stop = self._records_wanted(request.limit)
+        self.positions: range | None = None
+        """Which of the chosen records are asked; None = all."""
         self.dataset = self._first_pass()
 
     @property
     def total(self) -> int:
         """Samples this task will have: records times repeats."""
-        return (self.dataset.size or 0) * self.repeats
+        size = self.dataset.size or 0
+        return (size if self.positions is None else len(self.positions)) * self.repeats
+
+    def part(self, start: int, stop: int) -> Self:
+        """The same task, of whose records only some are asked.
+
+        Identity, prompts, ids, seeds and metrics are those of the whole, whose data set is not read again for it.
+
+        Args:
+            start: position of the first one among the chosen records of the whole, from 0.
+            stop: position behind the last one.
+
+        Raises:
+            InputError: the task has no such records.
+        """
+        size = self.dataset.size or 0
+        if not 0 <= start < stop <= size:
+            raise InputError(
+                f"the records {start} to {stop} are no part of {size}",
+                code="bad_range",
+                where=self.name,
+                hint="where the data set was changed, run again",
+            )
+        part = copy(self)
+        part.positions = range(start, stop)
+        return part
 
     @property
     def identity(self) -> str:
@@ -125,9 +157,11 @@ class NativeTask:
 
     def items(self) -> Iterator[Item]:
         """The chosen records in order; each call reads the data set afresh."""
-        for item in self._numbered():
-            if not self._wanted or item.id in self._wanted:
-                yield item
+        start, stop = (0, None) if self.positions is None else (self.positions.start, self.positions.stop)
+        if self._wanted:
+            yield from islice((item for item in self._numbered() if item.id in self._wanted), start, stop)
+        else:
+            yield from self._numbered(start, stop)
 
     def prompt(self, item: Item, repeat: int = 0) -> Prompt:
         """What the model is asked for one item.
@@ -152,9 +186,11 @@ class NativeTask:
 
     def given(self, record: Record) -> Answer | None:
         """The answer that a record brings, or why it has none; None where the model is to be asked."""
-        reason = "".join(self._templates.values("output_error", record))
+        reason = "".join(self._templates.values("output_error", record)).strip()
         if reason:
             code, _, detail = reason.partition(": ")
+            if not NAME.fullmatch(code) or len(code) > _REASON_CHARACTERS:  # a message: reasons are counted, each alone
+                code, detail = _OUTPUT_ERROR, reason
             return Answer(error=code, detail=detail, attempts=0)
         parts = self._templates.values("output", record)
         return Answer(text="\n".join(parts), attempts=0) if parts else None
@@ -185,19 +221,16 @@ class NativeTask:
         parts = value if isinstance(value, list | tuple) else [value]
         return tuple(str(part) for part in parts if part is not None)
 
-    def _numbered(self) -> Iterator[Item]:
+    def _numbered(self, start: int = 0, stop: int | None = None) -> Iterator[Item]:
         encode = msgspec.json.Encoder(enc_hook=str).encode
         has_ids = bool(self._task.id)
-        for index, record in enumerate(self._source):
-            if index == self._stop:
-                return
+        stop = self._stop if stop is None else stop
+        for index, record in enumerate(islice(self._source, start, stop), start):
             name = next(iter(self._templates.values("id", record)), "") if has_ids else ""
             yield Item(index, name or f"{index + 1}-{digest_bytes(encode(record.fields))[:8]}", record)
 
     def _records_wanted(self, limit: float | None) -> int | None:
-        if limit is not None and (not limit > 0 or (isinstance(limit, float) and limit > 1)):
-            hint = "give a number of records from 1 on, or a share up to 1.0"
-            raise InputError(f"the limit cannot be {limit!r}", code="bad_limit", hint=hint)
+        check_limit(limit)
         if not isinstance(limit, float):
             return limit
         # rounded first: 0.07 of 100 is 7.000000000000001 in binary
@@ -234,6 +267,17 @@ class NativeTask:
         answer = next(iter(self.reference(record)), None)
         if answer is not None and (answer in self.references or len(self.references) < _REFERENCES_KEPT):
             self.references[answer] += 1
+
+
+def check_limit(limit: float | None) -> None:
+    """Refuse a limit that is neither a number of records nor a share of them.
+
+    Raises:
+        InputError: it is not.
+    """
+    if limit is not None and (not limit > 0 or (isinstance(limit, float) and limit > 1)):
+        hint = "give a number of records from 1 on, or a share up to 1.0"
+        raise InputError(f"the limit cannot be {limit!r}", code="bad_limit", hint=hint)
 
 
 def _as_one_text(system: Turns, shots: Turns, turns: Turns) -> str:

@@ -19,7 +19,7 @@ MetricSpec = str | Mapping[str, Mapping[str, Json]]
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # libyaml's where it is built in
-    """Plain values only, and no key twice."""
+    """Plain values only, no key twice, and every key a text as it is written: ``yes`` is a word, not True."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
@@ -31,6 +31,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
                     None, None, f"the key {key.value!r} stands twice", key.start_mark
                 )
             seen.add(key.value)
+            key.tag = "tag:yaml.org,2002:str"
         made: dict[Any, Any] = super().construct_mapping(node, deep=deep)
         return made
 

@@ -12,7 +12,7 @@ from evaltrail.core.metric import MetricValue
 from evaltrail.core.ports import Instrument
 from evaltrail.core.result import Counts
 from evaltrail.core.sample import Sample
-from evaltrail.scoring.column import Column, Rows
+from evaltrail.scoring.column import NOT_A_NUMBER, Column, Rows
 from evaltrail.scoring.repeats import Repeats
 
 
@@ -63,7 +63,7 @@ class Aggregator:
         self._clusters = array("q")
         self._is_grouped = False
         self._total = 0
-        self._scored = 0
+        self._is_scored = bytearray()
         self._failed = 0
         self._unscored: Counter[str] = Counter()
 
@@ -85,8 +85,7 @@ class Aggregator:
         if first_reason:
             self._unscored[first_reason] += 1
             self._failed += bool(error)
-        else:
-            self._scored += 1
+        self._is_scored.append(not first_reason)
 
     def metrics(self) -> tuple[MetricValue, ...]:
         """One aggregate a metric and what belongs beside it, of all samples so far; never NaN."""
@@ -103,10 +102,13 @@ class Aggregator:
 
     def counts(self) -> Counts:
         """What became of every sample; one that several grades left out counts under the first one's reason."""
+        graded = [column for column in self._columns if column.metric.is_grade]
+        misfits = {row for column in graded for row in column.misfits if self._is_scored[row]}
+        unscored = self._unscored + Counter({NOT_A_NUMBER: len(misfits)})
         return Counts(
             total=self._total,
-            scored=self._scored,
-            unscored=dict(sorted(self._unscored.items())),
+            scored=sum(self._is_scored) - len(misfits),
+            unscored=dict(sorted(unscored.items())),
             failed=self._failed,
         )
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import MutableMapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
+from evaltrail.config.secrets import redact
 from evaltrail.core.errors import EndpointError, StorageError
 from evaltrail.core.ports import Instrument, Metric
 from evaltrail.core.sample import Sample, Score
+from evaltrail.models.text_repair import whole_text
 from evaltrail.scoring.judging.judge_model import JudgeModel
 from evaltrail.scoring.judging.port import Judge
 
@@ -39,7 +42,7 @@ def score_into(sample: Sample, metrics: Sequence[Metric], scores: MutableMapping
         return
     for metric in metrics:
         try:
-            score = _finite(metric.score(sample), metric)
+            score = _sound(metric.score(sample), metric)
         except Exception as error:  # noqa: BLE001 - a plugin's wall: its failure is a reason, not the run's end
             score = _raised(error, metric)
         scores[metric.name] = score
@@ -66,19 +69,28 @@ async def judge_into(sample: Sample, benches: Sequence[Bench], scores: MutableMa
 
 async def _judged(sample: Sample, bench: Bench) -> Score:
     try:
-        return _finite(await bench.judge.judge(sample, bench.model), bench.judge)
+        return _sound(await bench.judge.judge(sample, bench.model), bench.judge)
     except (EndpointError, StorageError):
         raise
     except Exception as error:  # noqa: BLE001 - a plugin's wall, as above
         return _raised(error, bench.judge)
 
 
-def _finite(score: Score, scorer: Instrument) -> Score:
-    if isinstance(score.value, float) and not math.isfinite(score.value):
-        return Score(reason="not_finite", source=scorer.source)
-    return score
+def _sound(score: Score, scorer: Instrument) -> Score:
+    """The score in what a journal can hold: a finite number, True, False or a word, and texts that UTF-8 can say."""
+    value = score.value
+    if isinstance(value, str):
+        value = whole_text(str(value))
+    elif value is not None and not isinstance(value, bool):
+        value = float(value)  # a number of another library's too
+        if not math.isfinite(value):
+            return Score(reason="not_finite", source=scorer.source)
+    rationale, raw = whole_text(score.rationale), whole_text(score.raw)
+    if value is score.value and rationale is score.rationale and raw is score.raw:
+        return score
+    return replace(score, value=value, rationale=rationale, raw=raw)
 
 
 def _raised(error: Exception, scorer: Instrument) -> Score:
-    rationale = f"{type(error).__name__}: {error}"[:_RATIONALE_CHARACTERS]
+    rationale = redact(whole_text(f"{type(error).__name__}: {error}"))[:_RATIONALE_CHARACTERS]
     return Score(reason="metric_error", rationale=rationale, source=scorer.source)

@@ -82,6 +82,7 @@ METRICS = Registry(
 _FOLDER = "folder"
 _RUBRIC = frozenset({"definition", "grading_prompt"})
 """Options that make an unknown name a judge."""
+_WORDS = "; YAML reads yes, no, on and off as true and false unless they stand in quotes"
 _KEYWORD = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -185,5 +186,5 @@ def _check(name: str, option: str, value: Json, known: Mapping[str, inspect.Para
         raise InputError(
             f"option {option!r} of metric {name!r} cannot be {value!r}",
             code="bad_option",
-            hint=str(error).lower(),
+            hint=str(error).lower() + (_WORDS if "got `bool`" in str(error) else ""),
         ) from error

@@ -18,6 +18,8 @@ from evaltrail.stats.passk import repeat_steps
 MAX_LABELS = 64
 """Different labels of one metric that get a share each; what goes beyond is unscored (``too_many_labels``)."""
 
+NOT_A_NUMBER = "not_a_number"
+"""Why a word among numbers is unscored."""
 _NOT_SCORED = "not_scored"
 
 
@@ -95,6 +97,11 @@ class Column:
         metric = self.metric
         return metric.is_grade and metric.better == "higher" and self._is_binary and bool(self._rows)
 
+    @property
+    def misfits(self) -> array[int]:
+        """Rows whose score is a word where others have numbers: only the end tells which of the two it is."""
+        return self._label_rows if self._rows else array("i")
+
     def _add_label(self, row: int, label: str) -> str:
         code = self._labels_seen.setdefault(label, len(self._labels_seen))
         if code >= MAX_LABELS:
@@ -106,8 +113,7 @@ class Column:
 
     def _all_unscored(self) -> dict[str, int]:
         """Reasons and counts; a word among numbers is none of them."""
-        mixed = {"not_a_number": len(self._label_rows)} if self._rows and self._label_rows else {}
-        return {**self._unscored, **mixed}
+        return {**self._unscored, **({NOT_A_NUMBER: len(self.misfits)} if self.misfits else {})}
 
     def _floor(self, rows: Rows) -> float | None:
         """The value if all unscored samples had been wrong, for grades in [0, 1]."""

@@ -6,7 +6,7 @@ The key is a digest of tasks, data, model and parameters, so the same command fi
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -62,15 +62,21 @@ class Work:
         """The folder of a task that another program runs, at this place of the request."""
         return self.folder / str(number)
 
-    def remove(self) -> None:
-        """Delete the folder; the evaluation is finished."""
+    def remove(self, *, kept: Collection[int] = ()) -> None:
+        """Delete the folder; the evaluation is finished.
+
+        Args:
+            kept: tasks whose programs failed: what lies in their places is gone on from by the same command.
+        """
         with suppress(OSError):  # the lock goes last: whoever takes it next finds nothing of ours
-            self._empty()
+            self._empty({str(number) for number in kept})
             (self.folder / _LOCK).unlink()
             self.folder.rmdir()
 
-    def _empty(self) -> None:
+    def _empty(self, kept: Collection[str] = ()) -> None:
         for file in self.folder.iterdir():
+            if file.name in kept:
+                continue
             if file.is_dir():
                 shutil.rmtree(file)
             elif file.name != _LOCK:

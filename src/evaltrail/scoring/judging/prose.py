@@ -18,7 +18,7 @@ _FIRST_WORDS = re.compile(r"([^\W_]+)(?:\s*(?:/|,?\s(?:and|or|und|oder|y|o|et|ou
 """The first word, and a second one that is joined to it ("yes and no")."""
 _PAUSE = re.compile(r"[^\S\n]*(?:[^\w\s]|\n|$)")
 """What has to follow a first word that is a verdict: "No, ..." is one, "No score can be given" is none."""
-_QUOTED = re.compile(r"\"[^\"\n]*\"|\u201c[^\u201d\n]*\u201d|\u00ab[^\u00bb\n]*\u00bb|`[^`\n]+`")
+_QUOTED = re.compile(r"\"[^\"\n]*\"|\u201c[^\u201c\u201d\n]*\u201d|\u00ab[^\u00ab\u00bb\n]*\u00bb|`[^`\n]+`")
 """What a judge repeats of the material: a score announced in there is not the judge's."""
 
 

@@ -210,9 +210,9 @@ def _singles() -> re.Pattern[str]:
     mean = r"(?:=|is|means|being|indicates|represents|stands for)"
     return re.compile(
         rf"(?:score|rating|grade)\s+(?:of\s+)?({_NUMBER})\s*(?:[:=\u2013\u2014-]|\b{mean})"
-        rf"|(?:^|[,;(])\s*[-*•]?\s*({_NUMBER})\s*[:=]\s"
+        rf"|(?:^|[,;(])\s{{0,9}}[-*•]?\s{{0,9}}({_NUMBER})\s*[:=]\s"
         rf"|\b(?:where|and|if)\s+({_NUMBER})\s+{mean}"
-        rf"|(?:^|[,;(]|\b(?:or|give|assign|return|answer|say))\s*({_NUMBER})\s+(?:if|when|where)\b",
+        rf"|(?:^|[,;(]|\b(?:or|give|assign|return|answer|say))\s{{0,9}}({_NUMBER})\s+(?:if|when|where)\b",
         re.MULTILINE,
     )
 

@@ -25,6 +25,7 @@ from evaltrail.core.errors import EndpointError, EvaltrailError, InputError, Sto
 from evaltrail.core.ports import FolderCall, FolderTask
 from evaltrail.core.progress import ProgressSink
 from evaltrail.core.version import VERSION
+from evaltrail.models.remembered import Remembered
 from evaltrail.providers.native import NativeTask
 from evaltrail.providers.runner import run_task
 from evaltrail.providers.stored import StoredTask, score_stored
@@ -124,6 +125,7 @@ class Asking:
             is_whole = not journal.done
             started = time.monotonic()
             benches: tuple[Bench, ...] = ()
+            log: AnswerLog | None = None
             if gradings := self._prepared.gradings[number]:
                 log = stack.enter_context(closing(AnswerLog(self._work.judged, self._earlier_verdicts())))
                 benches = await open_benches(gradings, stack, limits=limits, environ=environ, log=log)
@@ -131,7 +133,10 @@ class Asking:
             if isinstance(task, StoredTask):
                 await score_stored(task, journal, concurrency=concurrency, on_progress=progress, benches=benches)
             else:
-                model = await stack.enter_async_context(self._prepared.open_model(task, self._settings))
+                model = self._prepared.open_model(task, self._settings)
+                if log is not None:  # a judge that gives out must not cost the answers that it was to judge
+                    model = Remembered(model, log.find, log.keep)
+                await stack.enter_async_context(model)
                 await run_task(
                     task,
                     model,

@@ -10,7 +10,7 @@ from evaltrail.bundle.write import copy_bundle
 from evaltrail.config.logs import RunLog
 from evaltrail.config.settings import Settings
 from evaltrail.core.errors import EvaltrailError, InterruptError
-from evaltrail.core.result import ResultBundle
+from evaltrail.core.result import ResultBundle, TaskResult
 from evaltrail.service.deliver import Landed, deliver_folder, is_settled
 from evaltrail.service.evaluation.asking import UNWATCHED, Asking, Watch
 from evaltrail.service.evaluation.order import Order, Result
@@ -56,7 +56,8 @@ def carry_out(prepared: Prepared, settings: Settings, watch: Watch) -> Result:
         except EvaltrailError as error:
             raise run.stopped(error, ledger, "failed") from None
         ledger.end(result.evaluation_id, result.state, recorded(result))
-        work.remove()
+        failed = {task.name for task in result.bundle.tasks if _left_nothing(task)}
+        work.remove(kept=[number for number, task in enumerate(prepared.tasks) if task.name in failed])
         return result
 
 
@@ -134,7 +135,7 @@ def shortcomings(bundle: ResultBundle, allowed: float) -> list[EvaltrailError]:
     """An error for each task that failed, or has more unscored samples than the allowed share, in [0, 1]."""
     found = []
     for task in bundle.tasks:
-        if task.status == "failed" and not task.counts.total:
+        if _left_nothing(task):
             hint = "what it printed lies in the bundle, below harness/"
             found.append(EvaltrailError(task.error, code="task_failed", where=task.name, hint=hint))
         counts = task.counts
@@ -149,3 +150,8 @@ def shortcomings(bundle: ResultBundle, allowed: float) -> list[EvaltrailError]:
                 )
             )
     return found
+
+
+def _left_nothing(task: TaskResult) -> bool:
+    """Whether it is a task that another program ran, and which failed as a whole."""
+    return task.status == "failed" and not task.counts.total

@@ -36,7 +36,7 @@ def preview(order: Order, settings: Settings, *, prompts: int, with_plan: bool) 
     prepared = prepare(order, settings)
     lines: list[str] = []
     shown: list[dict[str, Any]] = []
-    for task in prepared.tasks:
+    for task, gradings in zip(prepared.tasks, prepared.gradings, strict=True):
         if not isinstance(task, NativeTask):
             lines.append(f"{task.name}: {task.provider} asks{f' {task.total:,} samples' if task.total else ''}")
             shown.append({"task": task.name, "prompts": [], "requests": task.total or None})
@@ -49,7 +49,12 @@ def preview(order: Order, settings: Settings, *, prompts: int, with_plan: bool) 
             f" (characters / {_CHARACTERS_A_TOKEN})"
             + (f", at most {cost['completion_tokens']:,} answer tokens" if cost["completion_tokens"] else "")
         )
-        shown.append({"task": task.name, "prompts": first, **cost})
+        judges = {grading.judge.name: grading.target.id for grading in gradings if grading.target.id}
+        lines += [
+            f"{task.name}: {metric} is judged by {model}, whose requests come on top"
+            for metric, model in judges.items()
+        ]
+        shown.append({"task": task.name, "prompts": first, **cost, **({"judges": judges} if judges else {})})
     data: dict[str, Any] = {"model": order.request.target.id, "tasks": shown}
     if with_plan and order.delivery is not None:
         plans = open_destination(settings).plan(prepared.unasked(), complete_options(order.delivery, settings))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import chain, count
 from pathlib import Path
 
 import msgspec
@@ -71,13 +72,14 @@ def build_bundle(
         command: how to repeat it; empty = ``evaltrail run``, as the request says.
     """
     results: list[TaskResult] = []
+    names = {task.name for task in tasks if isinstance(task, NativeTask | StoredTask)}
     with SamplesWriter(folder / layout.SAMPLES, _metric_names(tasks, asked)) as table:
         for number, task in enumerate(tasks):
             if isinstance(task, NativeTask | StoredTask):
                 known = asked.get(task.name) or Asked(samples=JournalSamples(work.journal(number)))
                 results.append(_summarise(task, known, table, version))
             else:
-                results += _taken_over(task, asked[task.name], table)
+                results += _taken_over(task, asked[task.name], table, names)
     for number, task in enumerate(tasks):
         if not isinstance(task, NativeTask | StoredTask):
             _keep_left(asked[task.name], work.place(number), folder / layout.LEFT / str(number))
@@ -113,8 +115,15 @@ def _metric_names(tasks: Sequence[Task], asked: Mapping[str, Asked]) -> list[str
     return own + [metric.name for left in lefts for result in left.results for metric in result.metrics]
 
 
-def _taken_over(task: FolderTask, asked: Asked, table: SamplesWriter) -> Iterator[TaskResult]:
-    """The results of a task that another program ran, their samples put into the table."""
+def _taken_over(task: FolderTask, asked: Asked, table: SamplesWriter, names: set[str]) -> Iterator[TaskResult]:
+    """The results of a task that another program ran, their samples put into the table.
+
+    Args:
+        task: the task.
+        asked: what is known of it.
+        table: takes the samples.
+        names: that results of the bundle have already; those that are made here are added.
+    """
     if asked.error is not None:
         yield TaskResult(
             name=task.name,
@@ -123,24 +132,37 @@ def _taken_over(task: FolderTask, asked: Asked, table: SamplesWriter) -> Iterato
             config=task.config(),
             dataset=task.dataset,
             status="failed",
-            error=str(asked.error),
+            error=str(asked.error).removeprefix(f"{task.provider}/").removeprefix(f"{task.name}: "),
         )
     for result in asked.left.results if asked.left is not None else ():
         totals = Totals()
+        name = _free_name(result.name, task.name, names)
+        names.add(name)
         for sample in result.samples or ():
             totals.add(sample)
-            table.add(result.name, sample)
+            table.add(name, sample)
         timed = {} if asked.seconds is None else {"runtime_seconds": asked.seconds}
+        told = {figure: number for figure, number in totals.figures().items() if number}  # else nobody counted
         counts = result.counts
         is_failed = counts.total > 0 and counts.scored == 0
         yield replace(
             result,
+            name=name,
             config={**result.config, **task.config()},
             dataset=task.dataset or result.dataset,
-            usage={**timed, **totals.figures(), **result.usage},
+            usage={**timed, **told, **result.usage},
             status="failed" if is_failed else result.status,
             error="no sample could be scored" if is_failed and not result.error else result.error,
         )
+
+
+def _free_name(name: str, task: str, taken: Collection[str]) -> str:
+    """A name for what a program calls by one that another result has: two results of one name would be mixed."""
+    if name not in taken:
+        return name
+    own = f"{task}.{name}"
+    numbered = (f"{own}_{number}" for number in count(2))
+    return next(each for each in chain((own,), numbered) if each not in taken)
 
 
 def _summarise(task: NativeTask | StoredTask, asked: Asked, table: SamplesWriter, version: str) -> TaskResult:

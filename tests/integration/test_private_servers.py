@@ -1,0 +1,169 @@
+"""The private servers: they come up, keep what they know, and leave nothing behind."""
+
+from __future__ import annotations
+
+import subprocess
+import uuid
+from pathlib import Path
+
+import pytest
+
+from child import start_child
+from private_postgres import PostgresServer, run_sql
+from private_rabbit import RabbitServer
+from private_redis import RedisServer
+from private_server import descendants, is_alive, quiet_port, talk
+from private_servers import fresh_database, own_server, postgres_url
+
+KINDS = [RedisServer, PostgresServer, pytest.param(RabbitServer, marks=pytest.mark.slow)]
+QUEUE = 'rabbit_misc:r(<<"/">>, queue, <<"hints">>)'
+DECLARE = f"""
+    {{new, _}} = rabbit_amqqueue:declare(
+        {QUEUE}, true, false, [{{<<"x-queue-type">>, longstr, <<"quorum">>}}], none, <<"guest">>), ok.
+"""
+SEND = """
+    ok = rabbit_basic:publish(rabbit_misc:r(<<"/">>, exchange, <<"">>), <<"hints">>, [{delivery_mode, 2}], <<"1">>), ok.
+"""
+JOIN = """
+    import os, sys
+    sys.path.insert(0, sys.argv[1])
+    os.environ.update(word.split("=", 1) for word in sys.argv[2:])
+    from private_servers import redis_url
+    try:
+        print(redis_url(), flush=True)
+    except BaseException as error:
+        print(type(error).__name__, error, flush=True)
+    sys.stdin.readline()
+"""
+
+
+def remember(server) -> None:
+    """Have a server keep something."""
+    match server:
+        case RedisServer():
+            assert server.tell("SET", "word", "kept") == "+OK"
+        case PostgresServer():
+            run_sql(server.url, "CREATE TABLE words AS SELECT 'kept' AS word")
+        case RabbitServer():
+            assert server.control("eval", DECLARE) == "ok"
+            assert server.control("eval", SEND) == "ok"
+
+
+def expect_memory(server) -> None:
+    """What ``remember`` told it is there, once."""
+    match server:
+        case RedisServer():
+            assert server.tell("STRLEN", "word") == ":4"
+        case PostgresServer():
+            assert run_sql(server.url, "SELECT word FROM words") == "kept"
+        case RabbitServer():
+            assert server.waiting("hints") == 1
+
+
+def everything_of(server) -> set[int]:
+    """Every process that belongs to a server."""
+    return {pid for leader, _ in server.ends for pid in (leader, *descendants(leader))}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_server_keeps_what_it_knows_and_leaves_nothing(kind):
+    """A restart and kill -9 lose nothing, the address stays, and at the end no process and no file is left."""
+    with own_server(kind) as server:
+        url, seen = server.url, everything_of(server)
+        remember(server)
+        server.restart()
+        expect_memory(server)
+        first = server.pid
+        seen |= everything_of(server)
+        server.kill()
+        assert not is_alive(first)
+        assert not server.is_answering
+        server.start()
+        expect_memory(server)
+        assert (server.url, server.is_answering) == (url, True)
+        seen |= everything_of(server)
+        assert server.folder.is_dir()
+    assert not [pid for pid in seen if is_alive(pid)]
+    assert not server.folder.exists()
+
+
+@pytest.mark.slow
+def test_a_brokers_queue_can_be_purged():
+    """Messages that wait are gone, the queue stays; another broker of this machine is not touched."""
+    with own_server(RabbitServer) as broker, own_server(RabbitServer) as other:
+        remember(broker)
+        remember(other)
+        broker.purge("hints")
+        assert (broker.waiting("hints"), other.waiting("hints")) == (0, 1)
+
+
+def test_a_port_that_is_taken_is_told():
+    """What answers there is another server, so this one is not taken to be up."""
+    with own_server(RedisServer) as holder:
+        server = RedisServer()
+        server.port = holder.port
+        with pytest.raises(RuntimeError, match=f"port {holder.port} is in use"):
+            server.start()
+        assert holder.is_answering
+    assert not server.folder.exists()
+
+
+def test_a_server_that_does_not_come_up_says_why_and_is_gone():
+    """The error holds its log."""
+    with own_server(PostgresServer) as server:
+        server.stop()
+        (server.folder / "data" / "postgresql.conf").write_text("nonsense = 1")
+        with pytest.raises(RuntimeError, match=r'unrecognized configuration parameter "nonsense"'):
+            server.start()
+    assert not server.folder.exists()
+
+
+def test_a_test_has_a_database_of_its_own():
+    """Two of them know nothing of each other, and they are gone afterwards."""
+    with fresh_database() as one, fresh_database() as two:
+        run_sql(one, "CREATE TABLE mine (x int)")
+        assert run_sql(two, "SELECT count(*) FROM pg_tables WHERE tablename = 'mine'") == "0"
+        names = {url.rpartition("/")[2] for url in (one, two)}
+    assert not names & set(run_sql(postgres_url(), "SELECT datname FROM pg_database").split())
+
+
+def joining(**environ: str) -> subprocess.Popen[str]:
+    """A process of a test run that asks for the run's Redis, prints what it gets, and waits for a line."""
+    words = [f"{name}={value}" for name, value in {"CI": "", **environ}.items()]
+    return start_child(JOIN, Path(__file__).resolve().parents[1], *words)
+
+
+def test_the_processes_of_a_run_share_one_server():
+    """Both get one address; it goes on when whoever started it leaves, and ends with the last of them."""
+    run = uuid.uuid4().hex
+    with joining(PYTEST_XDIST_TESTRUNUID=run) as first, joining(PYTEST_XDIST_TESTRUNUID=run) as second:
+        url = first.stdout.readline().strip()
+        assert url == second.stdout.readline().strip()
+        port = int(url.rpartition(":")[2].partition("/")[0])
+        for process, expected in ((first, b"+PONG"), (second, b"")):
+            process.communicate("\n", timeout=30)
+            assert process.returncode == 0
+            assert talk(port, b"PING\r\n").startswith(expected)
+            assert bool(talk(port, b"PING\r\n")) == bool(expected)
+
+
+@pytest.mark.parametrize(
+    ("environ", "word"),
+    [
+        ({"EVALTRAIL_TEST_REDIS_URL": "redis://elsewhere/3"}, "redis://elsewhere/3"),
+        ({"PATH": "/nowhere"}, "Skipped not installed: redis-server (Debian: redis-server)"),
+        ({"PATH": "/nowhere", "CI": "true"}, "Failed not installed: redis-server (Debian: redis-server)"),
+    ],
+)
+def test_a_named_server_wins_and_a_missing_one_is_told(environ, word):
+    """Without a program the test is skipped with the reason, and in CI it fails."""
+    with joining(**environ) as process:
+        assert process.communicate("\n", timeout=30)[0].strip() == word
+
+
+def test_a_quiet_port_is_none_that_outgoing_connections_get():
+    """Else a client that comes back for a stopped server could find itself there, or keep it from starting."""
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    ports = {quiet_port() for _ in range(20)}
+    assert len(ports) > 1
+    assert max(ports) < lowest or lowest <= 15_000
