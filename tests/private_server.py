@@ -129,7 +129,7 @@ class PrivateServer:
         self.close()
 
     def _check_port(self) -> None:
-        if not _is_free(self.port):
+        if not is_free(self.port):
             raise RuntimeError(f"the {self.kind} server did not come up: port {self.port} is in use")
 
     def _prepare(self) -> None:
@@ -187,7 +187,7 @@ def quiet_port() -> int:
         return free_port()
     while True:
         port = random.randrange(_LOWEST_PORT, first)
-        if _is_free(port):
+        if is_free(port):
             return port
 
 
@@ -218,7 +218,8 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Whether a server could listen on a port of 127.0.0.1 now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: old connections do not count
         try:

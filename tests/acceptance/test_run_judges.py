@@ -169,3 +169,15 @@ def test_a_judge_that_gives_out_costs_none_of_the_answers(evaltrail, endpoint):
     stats = endpoint.stats()
     assert 0 < asked < 20
     assert stats["repeats_after_ok"] == 0
+
+
+def test_one_judge_without_scores_does_not_fail_what_others_scored(evaltrail):
+    """The line names the metric that is to blame, and the run is partial, not failed."""
+    with JudgeServer(lambda _: "I would rather not say.") as server:
+        done = evaltrail(*words_for(evaltrail, server, "--no-deliver", "--max-retries", 0, count=4))
+    assert done.code == 1
+    assert "by politeness alone" in done.object["errors"][0]["message"]
+    assert "evaltrail score" in done.object["errors"][0]["hint"]
+    (known,) = evaltrail.runs()
+    assert known["state"] == "completed"
+    assert done.object["metrics"]["tone/exact_match"]["value"] == 1

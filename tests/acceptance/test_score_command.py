@@ -59,6 +59,17 @@ def test_a_judge_scores_what_is_there_and_the_run_says_whether_it_was_measured(
     ).read_text(encoding="utf-8")
 
 
+def test_a_judges_address_within_a_metric_leaves_its_query_behind(evaltrail, endpoint):
+    """Keys sometimes stand in a query; the command line in the report says the address alone."""
+    write_sums(evaltrail.cwd, 2)
+    evaltrail("run", "sums.yaml", "--model", "m", "--url", endpoint.url, "--no-deliver", "--out", "answers")
+    with JudgeServer(lambda _: {"rationale": "r", "score": 3}) as server:
+        metric = f'{{answer_relevance: {{model: "{server.url}?key=hidden-4711#jm"}}}}'
+        done = evaltrail("score", "answers", "--metrics", metric, "--no-deliver", "--out", "scored")
+    report = (evaltrail.cwd / "scored" / "report.md").read_text(encoding="utf-8")
+    assert (done.code, "hidden-4711" in report, f"{server.url}#jm" in report) == (0, False, True)
+
+
 def test_mistakes_are_told_before_anything_is_scored(evaltrail):
     """No id, no metric, no such metric, no such result: exit code 2, one error, what to do."""
     for words in (

@@ -103,6 +103,15 @@ def test_what_fails_for_every_prompt_stops_at_once(knobs, code, hint):
         assert mock.stats()["total"] <= 20
 
 
+def test_an_answer_that_repeats_the_key_is_rid_of_it():
+    """What an endpoint says is stored, so a key in it would lie in samples and artifacts; ordinary headers stay."""
+    said = '"keys sk-secret-1 and tk-secret-2, on purpose"'
+    headers = {"X-Api-Token": "tk-secret-2", "X-Route": "on purpose"}
+    with MockEndpoint(raw_content=said) as mock:
+        answer = ask_one(mock.url, api_key="sk-secret-1", headers=headers)
+    assert answer.text == "keys *** and ***, on purpose"
+
+
 def test_an_echoed_key_is_blotted_out():
     """Some endpoints repeat the key they refuse."""
     with MockEndpoint(force_status=401, error_message="bad key sk-secret-1 given\nsee docs") as mock:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import uuid
+from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -12,7 +14,7 @@ from child import start_child
 from private_postgres import PostgresServer, run_sql
 from private_rabbit import RabbitServer
 from private_redis import RedisServer
-from private_server import descendants, is_alive, quiet_port, talk
+from private_server import descendants, is_alive, is_free, quiet_port
 from private_servers import fresh_database, own_server, postgres_url
 
 KINDS = [RedisServer, PostgresServer, pytest.param(RabbitServer, marks=pytest.mark.slow)]
@@ -27,10 +29,10 @@ SEND = """
 JOIN = """
     import os, sys
     sys.path.insert(0, sys.argv[1])
-    os.environ.update(word.split("=", 1) for word in sys.argv[2:])
-    from private_servers import redis_url
+    os.environ.update(word.split("=", 1) for word in sys.argv[3:])
+    import private_servers
     try:
-        print(redis_url(), flush=True)
+        print(getattr(private_servers, sys.argv[2])(), flush=True)
     except BaseException as error:
         print(type(error).__name__, error, flush=True)
     sys.stdin.readline()
@@ -127,24 +129,37 @@ def test_a_test_has_a_database_of_its_own():
     assert not names & set(run_sql(postgres_url(), "SELECT datname FROM pg_database").split())
 
 
-def joining(**environ: str) -> subprocess.Popen[str]:
-    """A process of a test run that asks for the run's Redis, prints what it gets, and waits for a line."""
+def joining(call: str, **environ: str) -> subprocess.Popen[str]:
+    """A process of a test run that asks for one of the run's servers, prints what it gets, and waits for a line."""
     words = [f"{name}={value}" for name, value in {"CI": "", **environ}.items()]
-    return start_child(JOIN, Path(__file__).resolve().parents[1], *words)
+    return start_child(JOIN, Path(__file__).resolve().parents[1], call, *words)
 
 
-def test_the_processes_of_a_run_share_one_server():
-    """Both get one address; it goes on when whoever started it leaves, and ends with the last of them."""
+def working_for(run: str) -> int:
+    """How many processes work in a folder of a test run."""
+    count = 0
+    for folder in Path("/proc").glob("[0-9]*/cwd"):
+        with suppress(OSError):
+            count += run in str(folder.readlink())
+    return count
+
+
+@pytest.mark.parametrize("call", ["redis_url", "postgres_url", pytest.param("amqp_url", marks=pytest.mark.slow)])
+def test_the_processes_of_a_run_share_one_server(call):
+    """Both get one address; it goes on when one of them leaves, and ends with the last, whoever started it."""
     run = uuid.uuid4().hex
-    with joining(PYTEST_XDIST_TESTRUNUID=run) as first, joining(PYTEST_XDIST_TESTRUNUID=run) as second:
+    with joining(call, PYTEST_XDIST_TESTRUNUID=run) as first:
         url = first.stdout.readline().strip()
-        assert url == second.stdout.readline().strip()
-        port = int(url.rpartition(":")[2].partition("/")[0])
-        for process, expected in ((first, b"+PONG"), (second, b"")):
-            process.communicate("\n", timeout=30)
-            assert process.returncode == 0
-            assert talk(port, b"PING\r\n").startswith(expected)
-            assert bool(talk(port, b"PING\r\n")) == bool(expected)
+        with joining(call, PYTEST_XDIST_TESTRUNUID=run) as second:
+            assert second.stdout.readline().strip() == url
+            port = urlsplit(url).port
+            expected = working_for(run)
+            first.communicate("\n", timeout=60)
+            assert (first.returncode, working_for(run)) == (0, expected)
+            assert not is_free(port)
+            second.communicate("\n", timeout=60)
+    assert (second.returncode, working_for(run)) == (0, 0)
+    assert is_free(port)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +172,7 @@ def test_the_processes_of_a_run_share_one_server():
 )
 def test_a_named_server_wins_and_a_missing_one_is_told(environ, word):
     """Without a program the test is skipped with the reason, and in CI it fails."""
-    with joining(**environ) as process:
+    with joining("redis_url", **environ) as process:
         assert process.communicate("\n", timeout=30)[0].strip() == word
 
 

@@ -330,3 +330,11 @@ def test_words_among_numbers_count_as_unscored_samples(values):
     counts = made.counts()
     assert (counts.total, counts.scored) == (4, 1)
     assert counts.unscored == made.metrics()[0].unscored == {"no_match": 1, "not_a_number": 2}
+
+
+@pytest.mark.parametrize(("unit", "ends"), [("1", (0, 1)), ("1..5", (1, 5)), ("-1..1", (-1, 1)), ("0..0.5", (0, 0.5))])
+def test_an_interval_stays_on_the_scale(unit, ends):
+    """Two grades far apart say little, but never that the mean may lie where no grade can."""
+    low, high = ends
+    (value,) = aggregated([sample(0, float(low)), sample(1, float(high))], Given(unit=unit)).metrics()
+    assert (value.ci_low, value.ci_high) == (low, high)

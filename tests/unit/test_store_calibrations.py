@@ -57,6 +57,7 @@ def test_a_broken_file_is_no_calibration(tmp_path):
         ({}, "calibrated: kappa 0.71 (n 60)"),
         ({"weighted_kappa": 0.8}, "calibrated: kappa 0.71, weighted 0.80 (n 60)"),
         ({"kappa": None}, "calibrated: kappa none (n 60)"),
+        ({"kappa": 0.1, "kappa_low": -0.1}, "calibrated: kappa 0.10 (n 60, maybe no better than chance)"),
     ],
 )
 def test_a_calibration_in_one_line(changes, told):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -19,10 +19,14 @@ from evaltrail.core.errors import InputError
 from evaltrail.core.ids import nearest
 from evaltrail.core.result import ResultBundle
 from evaltrail.core.sample import Sample, Score
+from evaltrail.service.evaluation.judge_facts import has_judge
 from evaltrail.service.history.evaluations import find_bundle
 
 EXAMPLE = "evaltrail samples 3f9a --failed --metric exact_match"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_SAID_CHARACTERS = 400
+_SAYINGS = ("reason", "rationale", "raw")
+"""What a judge's score has beside its value, one column each."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -103,8 +107,17 @@ def _shown(task: str, sample: Sample, metric: str | None) -> str:
     if sample.extracted is not None:
         lines.append(f"scored:   {_indented(sample.extracted)}")
     scores = {name: score for name, score in sample.scores.items() if metric in (None, name)}
-    lines.append("scores:   " + ", ".join(f"{name} {_score(score)}" for name, score in scores.items()))
+    told = [f"{name} {_score(score)}" for name, score in scores.items() if not _said(score)]
+    said = [f"{name} {_score(score)}: {_said(score)}" for name, score in scores.items() if _said(score)]
+    lines.append("scores:   " + "\n          ".join([", ".join(told), *said] if told else said))
     return "\n".join(lines) + "\n"
+
+
+def _said(score: Score) -> str:
+    """What was said of a score: the reason for it, or the words that could not be read; on one line, cut."""
+    text = " ".join((score.rationale or score.raw).split())
+    shown = text if len(text) <= _SAID_CHARACTERS else f"{text[:_SAID_CHARACTERS]}..."
+    return shown if score.rationale or not shown else f'"{shown}"'
 
 
 def _score(score: Score) -> str:
@@ -118,25 +131,42 @@ def _indented(text: str) -> str:
 
 
 def _write_csv(file: Path, bundle: ResultBundle, chosen: Iterator[tuple[str, Sample]]) -> int:
-    metrics = list(
+    firsts = [(task, sample) for task in bundle.tasks for sample in islice(task.samples or (), 1)]
+    metrics = list(dict.fromkeys(name for _, sample in firsts for name in sample.scores))
+    judges = list(
         dict.fromkeys(
-            name for task in bundle.tasks for sample in islice(task.samples or (), 1) for name in sample.scores
+            name
+            for task, sample in firsts
+            for name, score in sample.scores.items()
+            if score.usage is not None or _said(score) or has_judge(task.config, name)
         )
     )
     count = 0
     try:
         with file.open("w", encoding="utf-8", newline="") as out:
             rows = csv.writer(out)
-            rows.writerow(["task", "id", "repeat", "input", "reference", "output", "error", *metrics])
+            rows.writerow(
+                ["task", "id", "repeat", "input", "reference", "output", "error", *metrics, *_headings(judges)]
+            )
             for task, sample in chosen:
                 asked = sample.input if isinstance(sample.input, str) else sample.input[-1]["content"]
                 texts = [task, sample.id, str(sample.repeat), asked, " | ".join(sample.reference)]
                 texts += [sample.output or "", sample.error]
-                rows.writerow([*map(_defused, texts), *(_cell(sample.scores.get(name)) for name in metrics)])
+                cells = [_cell(sample.scores.get(name)) for name in metrics]
+                sayings = [_defused(text) for name in judges for text in _sayings(sample.scores.get(name))]
+                rows.writerow([*map(_defused, texts), *cells, *sayings])
                 count += 1
     except OSError as error:
         raise storage_error(error, file) from error
     return count
+
+
+def _headings(judges: Sequence[str]) -> list[str]:
+    return [f"{name}.{saying}" for name in judges for saying in _SAYINGS]
+
+
+def _sayings(score: Score | None) -> list[str]:
+    return ["" if score is None else str(getattr(score, saying)) for saying in _SAYINGS]
 
 
 def _cell(score: Score | None) -> str | float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 
 from evaltrail.cli import values
@@ -15,6 +16,8 @@ from evaltrail.service.evaluation.asking import Watch
 from evaltrail.service.evaluation.result_record import result_object
 from evaltrail.service.rescoring.rescore import RescoreOrder, rescore
 from evaltrail.service.rescoring.specs import read_specs
+
+_URL = re.compile(r"https?://[^\s\"'#{}]+")
 
 EXAMPLE = "evaltrail score 3f9a --metrics token_f1 rougeL"
 
@@ -71,9 +74,6 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def _command(arguments: argparse.Namespace) -> tuple[str, ...]:
-    """The command line, for the report; user and password of a judge's URL are left out."""
-    words = ["evaltrail", "score", arguments.id, "--metrics", *arguments.metrics]
-    if arguments.judge:
-        url, sign, name = arguments.judge.partition("#")
-        words += ["--judge", f"{public_url(url)}{sign}{name}" if sign else arguments.judge]
-    return tuple(words)
+    """The command line, for the report; user, password and query of a judge's URL are left out wherever it stands."""
+    words = [arguments.id, "--metrics", *arguments.metrics, *(["--judge", arguments.judge] if arguments.judge else [])]
+    return ("evaltrail", "score", *(_URL.sub(lambda found: public_url(found[0]), word) for word in words))

@@ -11,13 +11,16 @@ import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any, cast
 
-from evaltrail.compat.genai_feedback import score_of
+from evaltrail.compat.genai_feedback import SCORER_ERROR, score_of
 from evaltrail.compat.genai_row import RECORD_FIELDS, row_of, sample_of
 from evaltrail.compat.instructions_judge import same_judge
+from evaltrail.config.secret_names import is_secret_name
+from evaltrail.config.secrets import redact
 from evaltrail.config.settings import load_settings
-from evaltrail.core.errors import InputError
+from evaltrail.core.errors import EndpointError, InputError
 from evaltrail.core.metric import Better
 from evaltrail.core.request import ModelTarget, RequestLimits
 from evaltrail.core.sample import Sample, Score, Usage
@@ -34,6 +37,7 @@ from evaltrail.service.evaluation.judges import OWN_MODEL, Grading, find_grading
 
 with quiet():
     import mlflow
+    import requests
     from mlflow.entities import AssessmentError, AssessmentSource, Feedback, SpanType, Trace
     from mlflow.exceptions import MlflowException
     from mlflow.genai import scorers
@@ -43,6 +47,8 @@ with quiet():
 _THREADS = 32
 """Scorers of MLflow that run at a time, for each scorer."""
 _NO_RUN = RunState(run_id="", experiment_id="0", status="", artifact_uri="", started_ms=0)
+_MADE_UP = "root_span"
+"""The only span of a trace that MLflow makes for outputs in hand: no call was measured."""
 _TRAITS = ("name", "better", "unit", "source", "is_grade")
 
 
@@ -88,7 +94,8 @@ class MlflowScorer:
         if scorer.is_session_level_scorer:
             hint = "use it in mlflow.genai.evaluate"
             raise InputError(f"scorer {scorer.name!r} scores whole conversations", code="bad_metric", hint=hint)
-        model = (scorer.model or get_default_model()) if hasattr(scorer, "model") else ""
+        self._asks_model = hasattr(scorer, "model")
+        model = (getattr(scorer, "model", "") or get_default_model()) if self._asks_model else ""
         self.name: str = name or scorer.name
         self.target: str = f"{OWN_MODEL}{model}"
         self.headers: Mapping[str, str] = {}
@@ -100,15 +107,27 @@ class MlflowScorer:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"scorer-{scorer.name}")
 
     async def judge(self, sample: Sample, model: JudgeModel) -> Score:  # noqa: ARG002  theirs asks by itself
-        """The score of a sample: what the scorer returns, or why it returned none."""
+        """The score of a sample: what the scorer returns, or why it returned none.
+
+        Raises:
+            EndpointError: its model is not there, after MLflow has tried for minutes.
+        """
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._score, sample)
 
     def _score(self, sample: Sample) -> Score:
         row = row_of(sample)
         trace = _trace_of(sample) if self._wants_trace else None
         run: Callable[..., Any] = self._scorer.run
-        result = run(inputs=row.inputs, outputs=row.outputs, expectations=row.expectations or None, trace=trace)
-        return score_of(result, name=self._scorer.name, source=self.source)
+        try:
+            result = run(inputs=row.inputs, outputs=row.outputs, expectations=row.expectations or None, trace=trace)
+        except Exception as error:  # noqa: BLE001  the wall before a foreign scorer
+            said = _without_keys(f"{type(error).__name__}: {error}")
+            if self._asks_model and _is_away(error):
+                hint = "check that its server runs, then the same again"
+                raise EndpointError(f"MLflow cannot reach the model of {self.name!r}: {said}", hint=hint) from None
+            return Score(reason=SCORER_ERROR, rationale=said, source=self.source)
+        score = score_of(result, name=self._scorer.name, source=self.source)
+        return replace(score, rationale=_without_keys(score.rationale), raw=_without_keys(score.raw))
 
 
 def builtin_scorer(kind: str, options: Mapping[str, Any]) -> Scorer:
@@ -189,6 +208,20 @@ async def _judged(grading: Grading, sample: Sample, scores: dict[str, Score]) ->
         await judge_into(sample, [Bench(grading.judge, model)], scores)
 
 
+def _is_away(error: BaseException | None) -> bool:
+    """Whether a connection was refused or lost at the root of an error."""
+    while error is not None:
+        if isinstance(error, ConnectionError | requests.exceptions.ConnectionError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _without_keys(text: str) -> str:
+    """A text of a foreign scorer's, which may quote the key that its client sent."""
+    return redact(text, [value for name, value in os.environ.items() if is_secret_name(name)]) if text else text
+
+
 def _feedback(name: str, score: Score) -> Feedback:
     kind = "CODE" if score.usage is None else "LLM_JUDGE"
     source = AssessmentSource(source_type=kind, source_id=score.source or name)
@@ -207,7 +240,8 @@ def _told(trace: Trace | None) -> tuple[tuple[str, ...], Usage]:
     contexts = tuple(
         str(each["page_content"]) for each in passages if isinstance(each, dict) and "page_content" in each
     )
-    duration, tokens = trace.info.execution_duration, trace.info.token_usage or {}
+    is_made_up = [span.name for span in trace.data.spans] == [_MADE_UP]
+    duration, tokens = None if is_made_up else trace.info.execution_duration, trace.info.token_usage or {}
     return contexts, Usage(
         latency_s=None if duration is None else duration / 1000,
         prompt_tokens=tokens.get("input_tokens"),

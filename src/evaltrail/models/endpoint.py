@@ -37,6 +37,10 @@ _NOT_OFFERED = frozenset({"http_400", "http_404", "http_405", "http_422", "http_
 """Errors that say: this endpoint has no such route, or not for this model."""
 _FORMS = frozenset({"response_format", "tools"})
 """Settings of a prompt that an endpoint may not know."""
+_SECRET_CHARACTERS = 8
+"""Shorter values would blank out ordinary words of answers."""
+_SECRET_HEADERS = ("auth", "cookie", "key", "secret", "token")
+"""A header whose name holds one of these bears a secret; other values may be ordinary words too."""
 _SWEEP_S = 0.1
 _OUTAGE_S = 60.0
 _MISS_WAIT_S = 5.0
@@ -84,6 +88,7 @@ class Endpoint:
         self._model = target.id
         self._body = BodyWriter(target.id, generation, is_chat=is_chat)
         self._secrets = sorted({x.strip() for x in (api_key, *target.headers.values())} - {""}, key=len, reverse=True)
+        self._secret_bytes = _secret_bytes(api_key, target.headers)
         self._headers, self._api_key = target.headers, api_key
         self._is_stream = generation.get("stream") is True
         self._head = self._head_of(self._address.route)
@@ -214,7 +219,7 @@ class Endpoint:
                 self._reach.answered(is_served=reply.status == 200)
                 outcome = "limited" if reply.status == 429 else "served"
                 if reply.status == 200:
-                    course.answer = read(reply, course.tries - course.misses)
+                    course.answer = read(self._without_secrets(reply), course.tries - course.misses)
                 else:
                     course.told_s = told_wait_s(reply.headers, time())
         finally:
@@ -223,6 +228,14 @@ class Endpoint:
             pause_s = told_s if told_s <= WAIT_BUDGET_S else 0.0
             self._limiter.leave(held, outcome, tokens=_tokens(course.answer), retry_in_s=pause_s)
         return reply
+
+    def _without_secrets(self, reply: Reply) -> Reply:
+        """The reply, without a key or header value that the endpoint repeats."""
+        body = reply.body
+        for secret in self._secret_bytes:
+            if secret in body:
+                body = body.replace(secret, b"***")
+        return reply if body is reply.body else reply._replace(body=body)
 
     def _after(self, reply: Reply, course: _Course) -> Answer | float:
         """The end of a call that had no good answer yet, or the seconds to wait before it goes on.
@@ -346,6 +359,12 @@ class Endpoint:
         self._transport.sweep(now)
         self._limiter.tick(now)
         self._sweeper = asyncio.get_running_loop().call_later(self._period_s, self._sweep)
+
+
+def _secret_bytes(api_key: str, headers: Mapping[str, str]) -> list[bytes]:
+    """What an answer may not hold: the key, and the values of headers that bear secrets."""
+    named = [value for name, value in headers.items() if any(word in name.lower() for word in _SECRET_HEADERS)]
+    return [value.strip().encode() for value in (api_key, *named) if len(value.strip()) >= _SECRET_CHARACTERS]
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ from evaltrail.core.request import EvaluationRequest
 from evaltrail.core.values import Scalar
 from evaltrail.providers.columns import Column, ColumnedSource, columns_of
 from evaltrail.providers.datasets import SUFFIXES, Record, RecordSource, find_dataset
+from evaltrail.providers.judge_columns import WantedColumns
 from evaltrail.providers.native import Item, NativeTask
 from evaltrail.providers.tasks import TaskFile
 from evaltrail.scoring.apply import Scorer
@@ -93,6 +94,12 @@ class DataTask(NativeTask):
         """
         question = item.record.fields[self._form.question]
         return replace(super().prompt(item, repeat), question=question if isinstance(question, str) else "")
+
+    def _refuse_missing(self, wanted: WantedColumns) -> None:
+        form = self._form
+        roles = {"reference": form.target, "contexts": form.context}
+        hints = {role: f"fill the column {' or '.join(form.column(name).names)}" for role, name in roles.items()}
+        wanted.refuse_missing(data=self._source.source, where=lambda _: f"{form.provider}/{self.name}", hints=hints)
 
     def given(self, record: Record) -> Answer | None:
         """The answer that a record brings; None where the model is to be asked."""

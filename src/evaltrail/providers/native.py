@@ -23,6 +23,7 @@ from evaltrail.core.values import Json, Scalar
 from evaltrail.providers.datasets import Record, RecordSource, find_dataset
 from evaltrail.providers.extract import make_extractor
 from evaltrail.providers.fewshot import read_examples
+from evaltrail.providers.judge_columns import WantedColumns
 from evaltrail.providers.rendering import TaskTemplates, Turns
 from evaltrail.providers.tasks import NAME, TaskFile, check_generation
 from evaltrail.scoring.apply import Scorer
@@ -35,6 +36,11 @@ _REFERENCES_KEPT = 10_000
 _ATTRIBUTE_CHARACTERS = 200
 _REASON_CHARACTERS = 64
 _OUTPUT_ERROR = "output_error"
+_IN_TASK_FILE = {
+    "reference": 'add target: "{{ FIELD }}" to the task',
+    "contexts": 'add context: "{{ FIELD }}" to the task',
+}
+_IN_PYTHON = {"reference": "name its column: targets=", "contexts": "name their column: contexts="}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +96,7 @@ class NativeTask:
         self.references: Counter[str] = Counter()
         """First accepted answers and how often each stands in the data; what a baseline may know."""
         self._task = task
+        self._has_own_metrics = metrics is None
         self._seed = request.seed
         self._templates = TaskTemplates(task)
         self._source = source or find_dataset(task.dataset, task.file.parent, mirror, task.where("dataset"))
@@ -240,9 +247,11 @@ class NativeTask:
         encode = msgspec.json.Encoder(enc_hook=str).encode
         content = blake2b(digest_size=16)
         seen: dict[str, str] = {}
+        wanted = WantedColumns(self.metrics, {"reference": self.reference, "contexts": self._contexts})
         size = 0
         for item in self._numbered():
             place = item.record.where
+            wanted.see(item.record)
             if item.id in seen:
                 raise InputError(
                     f"the id {item.id!r} stands at {seen[item.id]} already",
@@ -260,8 +269,19 @@ class NativeTask:
             raise InputError(f"no sample has the id {name!r}", code="unknown_sample", hint=nearest(name, seen))
         if not size:
             raise InputError("the data set has no records", code="empty_dataset", where=self._task.where("dataset"))
+        self._refuse_missing(wanted)
         source = self._source
         return Dataset(name=source.name, digest=content.hexdigest(), source=source.source, size=size)
+
+    def _refuse_missing(self, wanted: WantedColumns) -> None:
+        if self._has_own_metrics:
+            wanted.refuse_missing(
+                data=self._source.source,
+                where=lambda place: self._task.where(f"metrics[{place}]"),
+                hints=_IN_TASK_FILE,
+            )
+        else:
+            wanted.refuse_missing(data="the data", where=lambda _: "metrics", hints=_IN_PYTHON)
 
     def _remember(self, record: Record) -> None:
         answer = next(iter(self.reference(record)), None)

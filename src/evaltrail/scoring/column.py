@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from array import array
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ MAX_LABELS = 64
 NOT_A_NUMBER = "not_a_number"
 """Why a word among numbers is unscored."""
 _NOT_SCORED = "not_scored"
+_SCALE = re.compile(r"-?\d+(?:\.\d+)?\.\.-?\d+(?:\.\d+)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,9 +175,7 @@ class Column:
         )
         if estimate is None:
             return empty
-        low, high = estimate.low, estimate.high
-        if unit == "1" and low is not None and high is not None:
-            low, high = max(0.0, low), min(1.0, high)
+        low, high = _on_scale(estimate, unit)
         return replace(
             empty,
             value=estimate.value,
@@ -184,6 +184,15 @@ class Column:
             ci_high=high,
             ci_method=estimate.method,
         )
+
+
+def _on_scale(estimate: Estimate, unit: str) -> tuple[float | None, float | None]:
+    """The interval's ends, not beyond the scale that a unit tells: ``1`` for shares, ``1..5`` for a rubric's grades."""
+    low, high = estimate.low, estimate.high
+    ends = (0.0, 1.0) if unit == "1" else tuple(map(float, unit.split(".."))) if _SCALE.fullmatch(unit) else ()
+    if low is None or high is None or not ends:
+        return low, high
+    return max(ends[0], low), min(ends[1], high)
 
 
 def _estimate_plain(own: array[int], values: array[float], rows: Rows, *, is_binary: bool) -> Estimate:

@@ -31,10 +31,11 @@ class Calibration:
     evaluation_id: str = ""
 
     def told(self) -> str:
-        """In one line: ``calibrated: kappa 0.71 (n 60)``."""
+        """In one line: ``calibrated: kappa 0.71 (n 60)``; says so where chance would explain it."""
         kappa = "none" if self.kappa is None else f"{self.kappa:.2f}"
         weighted = "" if self.weighted_kappa is None else f", weighted {self.weighted_kappa:.2f}"
-        return f"calibrated: kappa {kappa}{weighted} (n {self.n})"
+        chance = ", maybe no better than chance" if self.kappa_low is not None and self.kappa_low <= 0 else ""
+        return f"calibrated: kappa {kappa}{weighted} (n {self.n}{chance})"
 
 
 class Calibrations:

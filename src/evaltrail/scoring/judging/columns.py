@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from evaltrail.core.sample import Sample
+
+Role = Literal["reference", "contexts", "input", "output", ""]
 
 _REFERENCE = frozenset(
     {"reference", "references", "target", "targets", "ground_truth", "expected", "expected_output", "expected_response"}
 )
 _CONTEXTS = frozenset({"context", "contexts", "retrieved_contexts", "retrieved_context"})
 _INPUT = frozenset({"input", "inputs", "question", "user_input", "prompt"})
+_OUTPUT = frozenset({"output", "outputs", "predictions", "response"})
+_ROLES: Mapping[Role, frozenset[str]] = {
+    "reference": _REFERENCE,
+    "contexts": _CONTEXTS,
+    "input": _INPUT,
+    "output": _OUTPUT,
+}
 
 
 def column_of(sample: Sample, name: str) -> str | None:
@@ -28,7 +38,12 @@ def column_of(sample: Sample, name: str) -> str | None:
         return listed(sample.contexts)
     if name in _INPUT:
         return input_of(sample) or None
-    return sample.graded if name in {"output", "outputs", "predictions", "response"} else None
+    return sample.graded if name in _OUTPUT else None
+
+
+def role_of(name: str) -> Role:
+    """The part of a sample that a column's name means where no field bears it; empty = none."""
+    return next((role for role, names in _ROLES.items() if name in names), "")
 
 
 def missing_reason(name: str) -> str:

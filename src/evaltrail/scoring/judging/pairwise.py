@@ -56,6 +56,7 @@ class PairwiseJudge:
         self.target: str = model
         self.headers: Mapping[str, str] = {}
         self.fields: tuple[str, ...] = (baseline,)
+        self.needs: tuple[str, ...] = (baseline,)
         self._baseline = baseline
         self._settings: Mapping[str, Json] = parameters or {}
         self._seed = seed

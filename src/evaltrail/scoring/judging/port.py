@@ -28,3 +28,8 @@ class Judge(Instrument, Protocol):
             EndpointError: every further question would fail too.
         """
         ...
+
+
+def needs_of(judge: Judge) -> tuple[str, ...]:
+    """The columns without which a judge leaves a sample unscored, as its ``needs`` tells them."""
+    return tuple(getattr(judge, "needs", ()))

@@ -47,6 +47,8 @@ class RagJudge(ABC):
     is_grade: bool = True
     prompts: tuple[str, ...]
     """Names of the prompt files that it asks with."""
+    needs: tuple[str, ...] = ()
+    """Columns that a sample has to have."""
 
     def __init__(self, *, model: str = "", parameters: Parameters | None = None, seed: int = 0) -> None:
         self.target: str = model
@@ -131,6 +133,7 @@ class Faithfulness(RagJudge):
 
     name = "ragas.faithfulness"
     prompts = ("rag_statements", "rag_supported")
+    needs = ("contexts",)
 
     async def judge(self, sample: Sample, model: JudgeModel) -> Score:
         """The share for one sample: 2 questions.
@@ -151,6 +154,7 @@ class ContextRecall(RagJudge):
 
     name = "ragas.context_recall"
     prompts = ("rag_statements", "rag_attributed")
+    needs = ("reference", "contexts")
 
     async def judge(self, sample: Sample, model: JudgeModel) -> Score:
         """The share for one sample: 2 questions.
@@ -174,6 +178,7 @@ class ContextPrecision(RagJudge):
 
     name = "ragas.context_precision"
     prompts = ("rag_useful",)
+    needs = ("reference", "contexts")
 
     async def judge(self, sample: Sample, model: JudgeModel) -> Score:
         """The figure for one sample: one question a context.

@@ -58,6 +58,8 @@ class RubricJudge:
         """Extra request headers of the judging model; their values are secrets."""
         self.fields: tuple[str, ...] = rubric.grading_context_columns
         """Fields of a record that it reads."""
+        self.needs: tuple[str, ...] = rubric.grading_context_columns
+        """Columns that a sample has to have."""
         self.max_workers: int | None = None
         """Requests in flight at most; None = as the run says."""
         self.metadata: Mapping[str, Json] = {}

@@ -91,7 +91,7 @@ def calibrate(order: CalibrationOrder, settings: Settings, watch: Watch = UNWATC
     done = Calibrated(
         judge=judge, target=grading.target, reader=reader, measured=measured, rows=tuple(judged), result=result
     )
-    _remember(done, grading, settings)
+    _remember(done, grading, settings, watch)
     if order.out is not None:
         _write(done, order.out)
     return done
@@ -187,11 +187,16 @@ def _read(row: Judged, reader: LabelReader) -> Value | None:
         raise
 
 
-def _remember(done: Calibrated, grading: Grading, settings: Settings) -> None:
+def _remember(done: Calibrated, grading: Grading, settings: Settings, watch: Watch) -> None:
     measured = done.measured
     if not measured.n:
         return
-    Calibrations(settings.home).keep(
+    known = Calibrations(settings.home)
+    earlier = known.find(grading.judge.source, grading.target.id)
+    if earlier is not None:
+        watch.notice(f"replaces what was measured {earlier.measured_at:%Y-%m-%d %H:%M} UTC: {earlier.told()}")
+    watch.notice(f"results of this judge will say what it came to; it is kept in {settings.home / 'calibrations'}")
+    known.keep(
         Calibration(
             source=grading.judge.source,
             model=grading.target.id,

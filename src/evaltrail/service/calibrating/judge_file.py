@@ -10,6 +10,7 @@ import yaml
 
 from evaltrail.core.errors import InputError
 from evaltrail.core.values import Json
+from evaltrail.scoring.apply import Scorer
 from evaltrail.scoring.catalog import make_metrics
 from evaltrail.scoring.judging.port import Judge
 
@@ -28,19 +29,26 @@ def read_judge(file: Path, *, target: str = "", votes: int | None = None) -> Jud
         InputError: the file cannot be read, holds no judge, or an option cannot be used.
     """
     name, options = _entry(_load(file), str(file))
-    if target:
-        options["model"] = target
-    if votes is not None:
-        options["votes"] = votes
+    given: dict[str, Json] = {"model": target} if target else {}
+    given |= {} if votes is None else {"votes": votes}
     try:
-        (metric,) = make_metrics([{name: options}], folder=file.parent)
-    except InputError as error:
-        error.where = str(file)
-        raise
+        metric = _made(name, options | given, file)
+    except InputError:
+        metric = _made(name, options, file)  # a metric that is no judge has neither a model nor votes
+        if isinstance(metric, Judge):
+            raise
     if not isinstance(metric, Judge):
         hint = "calibration measures what asks a model; metrics like this one are the same for everybody"
         raise InputError(f"{name!r} is no judge", code="bad_judge", where=str(file), hint=hint)
     return metric
+
+
+def _made(name: str, options: Mapping[str, Json], file: Path) -> Scorer:
+    try:
+        return make_metrics([{name: dict(options)}], folder=file.parent)[0]
+    except InputError as error:
+        error.where = str(file)
+        raise
 
 
 def _entry(content: object, where: str) -> tuple[str, dict[str, Json]]:

@@ -141,15 +141,19 @@ def shortcomings(bundle: ResultBundle, allowed: float) -> list[EvaltrailError]:
         counts = task.counts
         unscored = counts.total - counts.scored
         if unscored > round(allowed * counts.total, 6):
-            found.append(
-                EvaltrailError(
-                    count_line(counts),
-                    code="unscored",
-                    where=task.name,
-                    hint=f"`evaltrail samples {bundle.id} --unscored` shows them; --allow-unscored SHARE accepts them",
-                )
-            )
+            hint = f"`evaltrail samples {bundle.id} --unscored` shows them; --allow-unscored SHARE (allow_unscored= in Python) accepts them"
+            if any(reason.startswith("judge_") for reason in counts.unscored):
+                hint += f"; `evaltrail score {bundle.id} --metrics ...` has the stored answers judged again"
+            found.append(EvaltrailError(_shortage(task), code="unscored", where=task.name, hint=hint))
     return found
+
+
+def _shortage(task: TaskResult) -> str:
+    """How many samples were scored, and by which metrics not, where others scored all."""
+    grades = [metric for metric in task.metrics if metric.is_grade]
+    short = [metric.name for metric in grades if metric.n_unscored]
+    blame = f"; by {', '.join(short)} alone" if 0 < len(short) < len(grades) else ""
+    return f"{count_line(task.counts)}{blame}"
 
 
 def _left_nothing(task: TaskResult) -> bool:

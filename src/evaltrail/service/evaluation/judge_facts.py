@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evaltrail.core.values import Scalar
-from evaltrail.service.evaluation.judges import Grading
 from evaltrail.store.calibrations import Calibrations
+
+if TYPE_CHECKING:  # what shows results has no need of what asks judges
+    from evaltrail.service.evaluation.judges import Grading
 
 UNCALIBRATED = "uncalibrated"
 _PREFIX = "judge."
@@ -39,6 +42,11 @@ def judge_facts(gradings: Iterable[Grading], home: Path) -> Mapping[str, Scalar]
 def without_judge_facts(config: Mapping[str, Scalar]) -> dict[str, Scalar]:
     """The settings without what they say of judges."""
     return {name: value for name, value in config.items() if not name.startswith(_PREFIX)}
+
+
+def has_judge(config: Mapping[str, Scalar], metric: str) -> bool:
+    """Whether a task's settings tell of a judge that gave this metric."""
+    return f"{_PREFIX}{metric}{_CALIBRATION}" in config
 
 
 def judge_lines(config: Mapping[str, Scalar]) -> Iterator[str]:

@@ -180,7 +180,9 @@ def _summarise(task: NativeTask | StoredTask, asked: Asked, table: SamplesWriter
             where=task.name,
             hint="the data set was changed while it was asked; run again",
         )
-    is_failed = counts.total > 0 and counts.scored == 0
+    metrics = aggregator.metrics()
+    grades = [metric for metric in metrics if metric.is_grade]
+    is_failed = counts.total > 0 and not counts.scored and not any(metric.n for metric in grades)
     reason = max(counts.unscored, key=lambda word: counts.unscored[word], default="") if is_failed else ""
     timed = {} if asked.seconds is None else {"runtime_seconds": asked.seconds}
     return TaskResult(
@@ -189,7 +191,7 @@ def _summarise(task: NativeTask | StoredTask, asked: Asked, table: SamplesWriter
         provider_version=task.provider_version if isinstance(task, StoredTask) else version,
         prefix=task.prefix,
         config={**without_judge_facts(task.config()), **asked.facts},
-        metrics=aggregator.metrics(),
+        metrics=metrics,
         counts=counts,
         dataset=task.dataset,
         samples=asked.samples,

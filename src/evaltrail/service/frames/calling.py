@@ -17,7 +17,8 @@ Columns = Mapping[str, Sequence[object]]
 _ONE = frozenset(
     {"input", "question", "prompt", "query", "text", "row", "message", "example", "record", "request", "q"}
 )
-_ALL = frozenset({"df", "data", "batch", "dataframe", "frame", "model_input"})
+_FRAMES = frozenset({"df", "dataframe"})
+_ALL = _FRAMES | {"data", "batch", "frame", "model_input"}
 _TABLES = ("DataFrame", "Series", "ndarray", "Sequence", "Iterable", "list", "tuple", "List")
 _SINGLE = ("str", "dict", "Mapping", "Dict", "int", "float")
 
@@ -31,6 +32,8 @@ class Signature:
     takes_fields: bool
     """Whether a row's dict is spread over its parameters."""
     name: str
+    wants_table: bool = False
+    """Whether all rows are to be a DataFrame, and nothing that only behaves as one."""
 
 
 def read_signature(function: Callable[..., object], rows: Sequence[object], *, batch: bool | None = None) -> Signature:
@@ -59,7 +62,8 @@ def read_signature(function: Callable[..., object], rows: Sequence[object], *, b
         return Signature("row", is_async, takes_fields=True, name=name)
     _check_count(positional, parameters, rows)
     style = _said(batch) or (_style(positional[0], function) if positional else "unknown")
-    return Signature(style, is_async, takes_fields=False, name=name)
+    wants_table = style == "batch" and bool(positional) and _names_table(positional[0])
+    return Signature(style, is_async, takes_fields=False, name=name, wants_table=wants_table)
 
 
 class Rows(list[Any]):
@@ -93,7 +97,24 @@ class Rows(list[Any]):
 
     def __getitem__(self, place: Any) -> Any:
         self.is_opened = True
-        return self._table()[place] if isinstance(place, str) else super().__getitem__(place)
+        return self.table()[place] if isinstance(place, str) else super().__getitem__(place)
+
+    def __setitem__(self, place: Any, value: Any) -> None:
+        self.is_opened = True
+        if isinstance(place, str):
+            self._columns = {**self._columns, place: value}
+        else:
+            super().__setitem__(place, value)
+
+    def copy(self) -> Rows:
+        """All rows once more, a list and a table as these are."""
+        self.is_opened = True
+        return Rows(self, self._columns)
+
+    def table(self) -> Any:
+        """All rows as a DataFrame."""
+        self.is_opened = True
+        return pandas().DataFrame(dict(self._columns))
 
     def __add__(self, other: Any) -> Any:
         joined = super().__add__(other)
@@ -106,7 +127,7 @@ class Rows(list[Any]):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or name in _TEXT_METHODS or not hasattr(pandas().DataFrame, name):
             raise AttributeError(f"'list' object has no attribute {name!r}")
-        return getattr(self._table(), name)
+        return getattr(self.table(), name)
 
     def __format__(self, spec: str) -> str:
         return format(self.__repr__(), spec)
@@ -117,10 +138,6 @@ class Rows(list[Any]):
         return super().__repr__()
 
     __str__ = __repr__
-
-    def _table(self) -> Any:
-        self.is_opened = True
-        return pandas().DataFrame(dict(self._columns))
 
 
 _TEXT_METHODS = frozenset(name for name in dir(str) if not name.startswith("_"))
@@ -186,12 +203,23 @@ def _style(parameter: inspect.Parameter, function: Callable[..., object]) -> Sty
     return "batch" if name in _ALL or is_plural else "unknown"
 
 
-def _annotated(annotation: object) -> Style:
+def _names_table(parameter: inspect.Parameter) -> bool:
+    """Whether a parameter says that it is a DataFrame, by its annotation or else by its name."""
+    if parameter.annotation is not parameter.empty:
+        return _head(parameter.annotation) == "DataFrame"
+    return parameter.name.casefold() in _FRAMES
+
+
+def _head(annotation: object) -> str:
+    """The name that an annotation begins with: ``list`` of ``list[str]``."""
     if isinstance(annotation, str):
-        head = annotation.partition("[")[0].rpartition(".")[2].strip()
-    else:
-        origin = get_origin(annotation) or annotation
-        head = str(getattr(origin, "__name__", origin)).rpartition(".")[2]
+        return annotation.partition("[")[0].rpartition(".")[2].strip()
+    origin = get_origin(annotation) or annotation
+    return str(getattr(origin, "__name__", origin)).rpartition(".")[2]
+
+
+def _annotated(annotation: object) -> Style:
+    head = _head(annotation)
     if head in _TABLES:
         return "batch"
     return "row" if head in _SINGLE else "unknown"

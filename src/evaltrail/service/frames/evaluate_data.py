@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -37,6 +38,7 @@ from evaltrail.service.frames.instruments import listed, make_instruments
 from evaltrail.service.frames.outcome import outcome_of
 from evaltrail.service.frames.roles import Named, Roles, find_roles
 
+_LOG = logging.getLogger("evaltrail")
 _NAME = "evaluation"
 _WORDING = Wording(url="url=", api_key_env="api_key_env=", resume="the same call")
 _MODEL_TYPES = Path(__file__).with_name("model_types.yaml")
@@ -185,11 +187,10 @@ class _Call:
             elif self.model.is_absent:
                 task.take([outcome_of(value) for value in self.frame.columns[self.roles.outputs]])
             result = carry_out(prepared, settings, Watch(progress=progress) if progress else Watch())
-        return EvaluationResult(
-            result=replace(result, errors=(*result.errors, *self._scoreless(result))),
-            frame=self.frame,
-            roles=self.roles,
-        )
+        errors = (*result.errors, *self._scoreless(result))
+        for error in errors:  # whoever only prints the metrics has to hear of it too
+            _LOG.warning("%s", error)
+        return EvaluationResult(result=replace(result, errors=errors), frame=self.frame, roles=self.roles)
 
     def _order(self, folder: Path) -> tuple[Order, FrameTask]:
         options = self.options
@@ -255,8 +256,9 @@ def _nothing_scored(value: MetricValue, result: Result) -> EvaltrailError:
     """What to say of a metric that has no score, with what the first sample says of it."""
     reasons = ", ".join(f"{reason} {count}" for reason, count in value.unscored.items())
     samples = (sample for stream in result.samples.values() for sample in stream)
-    score = next((sample.scores[value.name] for sample in samples if value.name in sample.scores), Score())
-    told = score.rationale or score.raw
+    first = next((sample for sample in samples if value.name in sample.scores), None)
+    score = Score() if first is None else first.scores[value.name]
+    told = score.rationale or score.raw or ("" if first is None else first.detail)
     return EvaltrailError(
         f"no sample could be scored: {reasons}" + (f", such as: {told:.200}" if told else ""),
         code="nothing_scored",

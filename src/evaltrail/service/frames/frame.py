@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,9 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from evaltrail.core.errors import InputError
 from evaltrail.core.values import Json
+from evaltrail.models.text_repair import whole_text
 from evaltrail.providers.datasets import find_dataset
+from evaltrail.providers.prompts import as_text
 
 _SHAPES = "a dict of columns, a list of dicts, a DataFrame, a path, or an MLflow dataset"
 _LARGEST = 2**63
@@ -97,6 +102,22 @@ def plain(value: object) -> Json:
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(inner) for inner in value]
     return _unpacked(value)
+
+
+def text_of(value: object) -> str:
+    """The value as a text that every file can hold: as a task file's templates write it, what is nested as JSON."""
+    told = plain(value)
+    if isinstance(told, Mapping | list):
+        return json_line(told).decode()
+    return whole_text(as_text("" if told is None else told))
+
+
+def json_line(value: Json) -> bytes:
+    """The value as JSON in UTF-8, which has no lone surrogates."""
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        return whole_text(json.dumps(value, ensure_ascii=False)).encode()
 
 
 def _number(value: float) -> Json:

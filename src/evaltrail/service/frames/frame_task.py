@@ -19,7 +19,7 @@ from evaltrail.providers.native import Item, NativeTask
 from evaltrail.providers.tasks import NAME, TaskFile
 from evaltrail.scoring.apply import Scorer
 from evaltrail.scoring.judging.port import Judge
-from evaltrail.service.frames.frame import Frame, is_missing, plain
+from evaltrail.service.frames.frame import Frame, is_missing, json_line, plain, text_of
 from evaltrail.service.frames.outcome import Outcome
 from evaltrail.service.frames.roles import Roles, references
 
@@ -60,7 +60,7 @@ class FrameTask(NativeTask):
         read = frozenset[str]().union(*(metric.fields for metric in metrics if isinstance(metric, Judge)))
         rows = list(_records(frame, roles, read))
         try:
-            file.write_bytes(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
+            file.write_bytes(b"".join(json_line(row) + b"\n" for row in rows))
         except OSError as error:
             raise storage_error(error, file) from error
         task = TaskFile(
@@ -158,8 +158,7 @@ def _text(value: object) -> str:
     turns = chat_turns(value)
     if turns:
         return turns[-1]["content"]
-    told = plain(value)
-    return told if isinstance(told, str) else msgspec.json.encode(told).decode()
+    return text_of(value)
 
 
 def _contexts(value: object) -> list[str]:
@@ -176,7 +175,7 @@ def _passage(part: Json) -> str:
         for name in ("page_content", "content", "text"):
             if isinstance(part.get(name), str):
                 return str(part[name])
-    return part if isinstance(part, str) else msgspec.json.encode(part).decode()
+    return text_of(part)
 
 
 def check_name(name: str) -> None:

@@ -6,12 +6,14 @@ import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from evaltrail.core.errors import InputError
 from evaltrail.core.ids import digest, nearest
 from evaltrail.core.metric import Better
 from evaltrail.core.sample import Sample, Score
+from evaltrail.core.values import Json
 from evaltrail.service.frames.frame import Frame
 from evaltrail.service.frames.roles import Roles
 
@@ -136,12 +138,30 @@ def _entry(value: object, word: str) -> object:
 
 def _source(function: Any, name: str) -> str:
     """Name and digest of what the function is made of, so that a changed one is another metric."""
+    return f"{name}/function@{digest(_made_of(function))[:12]}"
+
+
+def _made_of(function: Any) -> list[Json]:
+    """The code of a function, a partial or an object that can be called, and the plain values that it works with."""
+    if isinstance(function, partial):
+        given = {**{str(place): each for place, each in enumerate(function.args)}, **function.keywords}
+        return [*_made_of(function.func), _plain_values(given)]
+    owner = function.__self__ if inspect.ismethod(function) else function
+    is_function = inspect.isfunction(function)
+    held = inspect.getclosurevars(function).nonlocals if is_function else getattr(owner, "__dict__", {})
+    defaults = inspect.signature(function).parameters.items()
+    values = {**{name: each.default for name, each in defaults}, **held}
+    code = getattr(function, "__code__", None)
     try:
-        told = inspect.getsource(function)
+        told = inspect.getsource(function if inspect.isroutine(function) else type(function))
     except (OSError, TypeError):  # typed in, built in C, or made by a program
-        code = getattr(function, "__code__", None)
         told = "" if code is None else f"{code.co_code.hex()} {code.co_consts!r:.2000}"
-    return f"{name}/function@{digest(told)[:12]}"
+    return [told, _plain_values(values)]
+
+
+def _plain_values(values: Mapping[str, object]) -> dict[str, Json]:
+    """Those that are the same in the next process too."""
+    return {name: repr(value) for name, value in sorted(values.items()) if isinstance(value, bool | int | float | str)}
 
 
 def _whole(sample: Sample) -> Sample:

@@ -56,7 +56,7 @@ class FunctionModel:
 
     def _settled(self, whole: Rows) -> object:
         """What a call for all rows gives, awaited."""
-        result = self.function(whole)
+        result = self.function(whole.table() if self.signature.wants_table else whole)
         return in_loop(partial(_awaited, result)) if inspect.isawaitable(result) else result
 
     def _read(self, result: object, size: int) -> list[Outcome]:
@@ -123,9 +123,9 @@ def function_model(
     predict = None if inspect.isroutine(model) else getattr(model, "predict", None)
     if callable(predict):
         style: Style = "row" if batch is False else "batch"
-        signature = Signature(style=style, is_async=False, takes_fields=False, name=type(model).__name__)
-        table = predict if batch is False else partial(_predicted, predict)
-        return FunctionModel(function=table, signature=signature, key=key, concurrency=concurrency)
+        name = type(model).__name__
+        signature = Signature(style, is_async=False, takes_fields=False, name=name, wants_table=style == "batch")
+        return FunctionModel(function=predict, signature=signature, key=key, concurrency=concurrency)
     signature = read_signature(model, rows, batch=batch)
     return FunctionModel(function=model, signature=signature, key=key, concurrency=concurrency)
 
@@ -142,11 +142,6 @@ def in_loop(work: Callable[[], Coroutine[object, object, Result]]) -> Result:
 
 async def _awaited(value: object) -> object:
     return await value if inspect.isawaitable(value) else value
-
-
-def _predicted(predict: Callable[[object], object], whole: Rows) -> object:
-    """What a model with ``predict`` gives for the table of all rows."""
-    return predict(whole.head(len(whole)))
 
 
 def _is_long(result: object, size: int, key: str) -> bool:

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
+from evaltrail.config.secrets import redact
 from evaltrail.core.errors import InputError
-from evaltrail.service.frames.frame import is_missing, plain
+from evaltrail.models.text_repair import whole_text
+from evaltrail.service.frames.frame import is_missing, text_of
 
 MODEL_ERROR = "model_error"
 NO_OUTPUT = "no_output"
@@ -35,7 +35,7 @@ def outcome_of(value: object, *, key: str = "", latency_s: float | None = None) 
     """What a row's value means.
 
     Args:
-        value: text; a number or bool (written out); a dict or list (as JSON); None for no answer.
+        value: text; a number or bool (``3``, ``true``); a dict or list (as JSON); None for no answer.
         key: the entry of a dict that holds the text; empty = the whole dict.
         latency_s: of the call that gave it.
     """
@@ -43,22 +43,23 @@ def outcome_of(value: object, *, key: str = "", latency_s: float | None = None) 
         if key not in value:
             return Outcome(error=BAD_OUTPUT, detail=f"the output has no {key!r}, but {', '.join(map(str, value))}")
         value = value[key]
-    if isinstance(value, str):
-        return Outcome(str(value), latency_s=latency_s)
     if is_missing(value):
         return Outcome(error=NO_OUTPUT, detail="the output is None")
     if inspect.isawaitable(value) or is_stream(value):
         return Outcome(error=BAD_OUTPUT, detail=f"the output is a {type(value).__name__}, no text")
-    if isinstance(content := getattr(value, "content", None), str):
-        return Outcome(content, latency_s=latency_s)
-    told = plain(value)
-    text = told if isinstance(told, str) else msgspec.json.encode(told).decode()
-    return Outcome(text, latency_s=latency_s)
+    content = getattr(value, "content", None)
+    try:
+        return Outcome(text_of(content if isinstance(content, str) else value), latency_s=latency_s)
+    except Exception as error:  # noqa: BLE001  a user's object: one that cannot be written is its row's failure
+        told = f"the output is a {type(value).__name__} that cannot be written: {type(error).__name__}"
+        return Outcome(error=BAD_OUTPUT, detail=told)
 
 
 def failed(error: Exception) -> Outcome:
     """The outcome of a row whose call raised."""
-    return Outcome(error=MODEL_ERROR, detail=f"{type(error).__name__}: {error}"[:_DETAIL_CHARACTERS])
+    return Outcome(
+        error=MODEL_ERROR, detail=redact(whole_text(f"{type(error).__name__}: {error}"))[:_DETAIL_CHARACTERS]
+    )
 
 
 def rows_of(result: object, size: int, *, key: str = "") -> list[object]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from evaltrail.core.errors import InputError
 from evaltrail.core.ids import nearest
-from evaltrail.service.frames.frame import Frame, is_missing
+from evaltrail.service.frames.frame import Frame, is_missing, text_of
 
 _INPUTS = ("inputs", "input", "question", "prompt", "query", "user_input", "messages")
 _TARGETS = ("targets", "target", "ground_truth", "expectations", "reference", "expected_output")
@@ -86,11 +86,11 @@ def references(value: object) -> list[str] | str | None:
     if isinstance(value, Mapping):
         found = next((value[name] for name in _EXPECTED if name in value), None)
         if found is None:
-            return str(next(iter(value.values()))) if len(value) == 1 else None
+            return text_of(next(iter(value.values()))) if len(value) == 1 else None
         return references(found)
     if isinstance(value, list | tuple):
-        return [str(each) for each in value if not is_missing(each)]
-    return str(value)
+        return [text_of(each) for each in value if not is_missing(each)]
+    return text_of(value)
 
 
 def _targets(frame: Frame, given: str | Sequence[object] | None) -> tuple[Frame, str]:
