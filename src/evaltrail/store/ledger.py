@@ -44,18 +44,11 @@ class Ledger:
 
     def begin(self, entry: Entry) -> None:
         """Note an evaluation that starts or goes on."""
-        with self._open() as database:
-            database.execute(
-                _STATEMENTS["begin"],
-                {
-                    "id": entry.id,
-                    "model": entry.model,
-                    "tasks": msgspec.json.encode(entry.tasks).decode(),
-                    "out": str(entry.out),
-                    "work": str(entry.work),
-                    "started_at": entry.started_at.isoformat(),
-                },
-            )
+        self._note("begin", entry)
+
+    def accept(self, entry: Entry) -> None:
+        """Note an evaluation that workers will do, unless they have noted it already."""
+        self._note("accept", entry)
 
     def end(self, evaluation_id: str, state: str, result: bytes) -> None:
         """Note how an evaluation ended."""
@@ -85,6 +78,20 @@ class Ledger:
             ids = ", ".join(row["id"] for row in rows)
             raise InputError(f"several ids begin with {prefix!r}: {ids}", code="ambiguous_id", hint="give more of it")
         return _entry(rows[0])
+
+    def _note(self, statement: str, entry: Entry) -> None:
+        with self._open() as database:
+            database.execute(
+                _STATEMENTS[statement],
+                {
+                    "id": entry.id,
+                    "model": entry.model,
+                    "tasks": msgspec.json.encode(entry.tasks).decode(),
+                    "out": str(entry.out),
+                    "work": str(entry.work),
+                    "started_at": entry.started_at.isoformat(),
+                },
+            )
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:

@@ -19,6 +19,12 @@ INSERT INTO evaluation (id, state, model, tasks, out, work, started_at)
 VALUES (:id, 'running', :model, :tasks, :out, :work, :started_at)
 ON CONFLICT (id) DO UPDATE SET state = 'running', ended_at = NULL, result = NULL;
 
+-- name: accept
+-- A worker may have begun it already, or even ended it.
+INSERT INTO evaluation (id, state, model, tasks, out, work, started_at)
+VALUES (:id, 'running', :model, :tasks, :out, :work, :started_at)
+ON CONFLICT (id) DO NOTHING;
+
 -- name: end
 UPDATE evaluation SET state = :state, ended_at = :ended_at, result = :result WHERE id = :id;
 

@@ -1,0 +1,189 @@
+"""The embedded dispatcher: worker processes that poll the table, started again when they die; and the sweeper."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from types import FrameType
+
+from evaltrail.core.errors import EvaltrailError
+from evaltrail.jobs.claim import Claim
+from evaltrail.jobs.failure import Failure
+from evaltrail.jobs.lease import LeaseQueue
+from evaltrail.jobs.worker_process import WorkerOrder, work
+
+_TURN_S = 0.25
+_LONGEST_SWEEP_S = 1.0
+_YOUNG_S = 5.0
+_LONGEST_RESTART_S = 30.0
+_RETRY_S = 1.0
+LEAVE_S = 30.0
+"""Seconds that workers are given to hand back what they do; then they are killed, and leases do the rest."""
+
+
+@dataclass(slots=True)
+class _Child:
+    """One worker process, or the place of one that died."""
+
+    process: SpawnProcess | None = None
+    reports: Connection | None = None
+    claim: Claim | None = None
+    """What it is doing."""
+    started_at: float = 0.0
+    deaths: int = 0
+    """In a row, soon after the start."""
+    starts_at: float = 0.0
+
+
+class Dispatcher:
+    """Keeps so many worker processes alive, and takes back the units of those who fell silent.
+
+    Args:
+        order: what each worker is started with.
+        queue: in the same database.
+        concurrency: worker processes, each of which does one unit at a time.
+        leave_s: what workers are given to hand back their units.
+        notice: told, in one sentence, what a person watching wants to know.
+    """
+
+    def __init__(
+        self,
+        order: WorkerOrder,
+        queue: LeaseQueue,
+        *,
+        concurrency: int = 1,
+        leave_s: float = LEAVE_S,
+        notice: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._order = order
+        self._queue = queue
+        self._leave_s = leave_s
+        self._notice = notice
+        self._children = [_Child() for _ in range(concurrency)]
+        self._is_leaving = False
+        self._sweep_s = min(_LONGEST_SWEEP_S, queue.lease_s / 4)
+        self._sweeps_at = 0.0
+
+    def run(self) -> None:
+        """Work until SIGTERM or SIGINT comes; then units are handed back, and all processes end."""
+        before = {number: signal.signal(number, self._leave) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            while not self._is_leaving:
+                self._turn()
+        finally:
+            self._end_all()
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _leave(self, _number: int, _frame: FrameType | None) -> None:
+        self._is_leaving = True
+
+    def _turn(self) -> None:
+        now = time.monotonic()
+        for child in self._children:
+            if child.process is None and now >= child.starts_at:
+                self._start(child)
+        if now >= self._sweeps_at:
+            self._sweeps_at = now + self._sweep_s
+            self._sweep()
+        alive = {child.process.sentinel: child for child in self._children if child.process is not None}
+        told = {child.reports: child for child in self._children if child.reports is not None}
+        for ready in wait([*alive, *told], timeout=min(_TURN_S, self._sweep_s)):
+            if isinstance(ready, Connection):
+                _hear(told[ready])
+            elif isinstance(ready, int):
+                self._bury(alive[ready])
+
+    def _sweep(self) -> None:
+        try:
+            swept = self._queue.sweep()
+        except EvaltrailError as error:
+            self._notice(str(error))
+            return
+        for unit in swept.freed:
+            self._notice(f"unit {unit} was begun by a worker that fell silent: it waits again")
+        for unit in swept.failed:
+            self._notice(f"unit {unit} was begun too often by workers that fell silent: it has failed")
+
+    def _start(self, child: _Child) -> None:
+        context = multiprocessing.get_context("spawn")
+        child.reports, theirs = context.Pipe(duplex=False)
+        child.process = context.Process(target=work, args=(self._order, theirs), name="evaltrail-worker")
+        child.started_at = time.monotonic()
+        child.process.start()
+        theirs.close()
+
+    def _bury(self, child: _Child) -> None:
+        """Take note of a worker's death, and give its unit back at once: nobody else can be doing it."""
+        if child.process is None:
+            return
+        _hear(child)
+        child.process.join()
+        code = child.process.exitcode
+        is_young = time.monotonic() - child.started_at < _YOUNG_S
+        child.deaths = child.deaths + 1 if is_young else 0
+        pause_s = min(_LONGEST_RESTART_S, 2.0 ** (child.deaths - 1)) if child.deaths > 1 else 0.0
+        self._close(child)
+        if self._is_leaving:
+            return
+        child.starts_at = time.monotonic() + pause_s
+        self._notice(f"a worker process {_ended(code)}; another one is started")
+        if child.claim is not None:
+            self._give_back(child.claim, code)
+            child.claim = None
+
+    def _give_back(self, claim: Claim, code: int | None) -> None:
+        failure = Failure(
+            code="worker_lost",
+            message=f"the worker process {_ended(code)} while it did this",
+            hint="the worker's log, or the kernel's (out of memory?), says why",
+        )
+        try:
+            self._queue.fail(claim, failure, _RETRY_S)
+        except EvaltrailError as error:  # its lease runs out
+            self._notice(str(error))
+
+    def _end_all(self) -> None:
+        """Tell the workers to leave, and wait for it, not for ever."""
+        running = [child for child in self._children if child.process is not None]
+        for child in running:
+            if child.process is not None:
+                child.process.terminate()
+        ends = time.monotonic() + self._leave_s
+        for child in running:
+            if child.process is not None:
+                child.process.join(max(0.0, ends - time.monotonic()))
+                if child.process.exitcode is None:
+                    self._notice(f"worker {child.process.pid} does not leave: it is killed")
+                    child.process.kill()
+                    child.process.join()
+                self._close(child)
+
+    @staticmethod
+    def _close(child: _Child) -> None:
+        if child.process is not None:
+            child.process.close()
+        if child.reports is not None:
+            child.reports.close()
+        child.process = child.reports = None
+
+
+def _hear(child: _Child) -> None:
+    """Take in what a worker has told."""
+    try:
+        while child.reports is not None and child.reports.poll():
+            child.claim = child.reports.recv()
+    except (EOFError, OSError):  # it died; its sentinel says so too
+        if child.reports is not None:
+            child.reports.close()
+            child.reports = None
+
+
+def _ended(code: int | None) -> str:
+    """How a process ended, in words."""
+    return f"was ended by signal {-code}" if code is not None and code < 0 else f"ended with exit code {code}"

@@ -1,0 +1,46 @@
+"""Values as the tables keep them: JSON as text, times as microseconds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from evaltrail.core.errors import InputError
+from evaltrail.core.values import Json
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def to_text(value: Json, where: str = "") -> str:
+    """The value as JSON in ASCII, which every database keeps as it is.
+
+    Raises:
+        InputError: it holds what JSON does not know, such as NaN.
+    """
+    try:
+        return json.dumps(value, separators=(",", ":"), allow_nan=False, default=_plain)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"it cannot be kept as JSON: {error}", where=where) from error
+
+
+def from_text(text: str | None) -> Any:
+    """The value that was kept; None where there is none."""
+    return json.loads(text) if text else None
+
+
+def moment(microseconds: int) -> datetime:
+    """The time in UTC."""
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def moment_if(microseconds: int | None) -> datetime | None:
+    """The time in UTC; None where there is none."""
+    return None if microseconds is None else moment(microseconds)
+
+
+def _plain(value: object) -> dict[str, Json]:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} is no JSON")

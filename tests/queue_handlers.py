@@ -1,0 +1,61 @@
+"""Handlers for the tests of dispatchers: what a unit's place says is done."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+
+from evaltrail.config.settings import Settings
+from evaltrail.core.errors import EndpointError, InputError
+from evaltrail.core.progress import Progress
+from evaltrail.jobs.hold import Done, Hold, LetGoError
+
+
+def make(settings: Settings) -> Callable[[Hold], Done]:
+    """What does ``{"do": ...}``."""
+
+    def do(hold: Hold) -> Done:
+        place = hold.claim.place
+        assert isinstance(place, dict)
+        return _DEEDS[str(place["do"])](hold)
+
+    return do
+
+
+NAME = f"{__name__}:make"
+
+
+def _echo(hold: Hold) -> Done:
+    return Done(result={"pid": os.getpid(), "attempt": hold.claim.attempt})
+
+
+def _die(_hold: Hold) -> Done:
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError
+
+
+def _wait(hold: Hold) -> Done:
+    """Until it is let go."""
+    hold.tell(Progress(task="t", done=3, total=9))
+    ends = time.monotonic() + 30
+    while not hold.reason:
+        assert time.monotonic() < ends
+        time.sleep(0.005)
+    raise LetGoError(hold.reason)
+
+
+def _refuse(_hold: Hold) -> Done:
+    raise InputError("it can never be")
+
+
+def _break(_hold: Hold) -> Done:
+    raise EndpointError("it is gone")
+
+
+def _stumble(_hold: Hold) -> Done:
+    raise ZeroDivisionError("sk-abcdefgh12345678 leaked")
+
+
+_DEEDS = {"echo": _echo, "die": _die, "wait": _wait, "refuse": _refuse, "break": _break, "stumble": _stumble}
