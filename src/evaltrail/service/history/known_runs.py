@@ -9,8 +9,9 @@ from typing import Any
 
 from evaltrail.config.settings import Settings
 from evaltrail.core.delivery import Skipped
-from evaltrail.service.history.evaluations import describe, find_known
+from evaltrail.service.history.evaluations import find_known
 from evaltrail.service.history.invocations import describe_each, describe_invocations, known_executions
+from evaltrail.service.history.queued import describe_entries
 from evaltrail.store.executions import Job
 from evaltrail.store.ledger import Entry, Ledger
 
@@ -34,7 +35,7 @@ def latest_runs(settings: Settings, *, limit: int | None = None) -> KnownRuns:
     """
     most = sys.maxsize if limit is None else limit
     executions = known_executions(settings.environ)
-    ours = [describe(entry) for entry in Ledger(settings.home).latest(most)]
+    ours = describe_entries(Ledger(settings.home).latest(most), settings)
     invocations = describe_invocations(executions.jobs, settings, limit=most)
     newest = sorted([*ours, *invocations], key=lambda item: str(item["started_at"]), reverse=True)
     return KnownRuns(items=tuple(newest[:most]), notes=executions.skipped)
@@ -61,7 +62,7 @@ def named_runs(settings: Settings, ids: Sequence[str]) -> KnownRuns:
             named.setdefault(each[0].invocation_id, {}).update((job.id, job) for job in each)
     invocations = [sorted(jobs.values(), key=_order) for jobs in named.values()]
     told = {item["evaluation_id"]: item for item in describe_each(invocations, settings)}
-    told |= {entry.id: describe(entry) for entry in own.values()}
+    told |= {item["evaluation_id"]: item for item in describe_entries(list(own.values()), settings)}
     ordered = dict.fromkeys(each.id if isinstance(each, Entry) else each[0].invocation_id for each in found)
     return KnownRuns(items=tuple(told[identity] for identity in ordered))
 

@@ -1,0 +1,182 @@
+"""The last unit of a job: what the others put down becomes a bundle, lands, and is noted in the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+
+from evaltrail.bundle.journal import JoinedSamples
+from evaltrail.bundle.layout import MANIFEST
+from evaltrail.bundle.read import read_bundle
+from evaltrail.bundle.write import copy_bundle, write_bundle
+from evaltrail.core.errors import BusyError, DestinationUnreachableError, EvaltrailError
+from evaltrail.core.result import ResultBundle
+from evaltrail.core.version import VERSION
+from evaltrail.jobs.account import JobDetail, UnitAccount
+from evaltrail.jobs.failure import Failure
+from evaltrail.jobs.hold import Done
+from evaltrail.providers.catalog import Task
+from evaltrail.providers.native import NativeTask
+from evaltrail.providers.stored import StoredTask
+from evaltrail.service.deliver import Landed, deliver_folder
+from evaltrail.service.evaluation.elsewhere import read_left
+from evaltrail.service.evaluation.evaluate import shortcomings
+from evaltrail.service.evaluation.judge_facts import judge_facts, judge_tags
+from evaltrail.service.evaluation.order import Result
+from evaltrail.service.evaluation.result_record import recorded
+from evaltrail.service.evaluation.summary import Asked, build_bundle
+from evaltrail.service.working.assignment import Assignment
+from evaltrail.service.working.ledger_entry import end_failed
+from evaltrail.service.working.places import journals_of, remove_work
+from evaltrail.service.working.stopping import interruptible
+from evaltrail.service.working.task_unit import LEFT
+from evaltrail.store.ledger import Ledger
+
+
+def do_delivery(assigned: Assignment) -> Done:
+    """What became of the whole: its bundle lies in the home, and has landed where it was to.
+
+    Raises:
+        DestinationError: MLflow is away; the bundle is safe, and the unit may be done again.
+        StorageError: the disk refuses.
+        LetGoError: the unit was let go, or is no longer ours.
+    """
+    settings, job = assigned.settings, assigned.hold.job()
+    failures = _failures(job)
+    if len(failures) == len(assigned.prepared.tasks):
+        end_failed(settings, job.job.id, next(iter(failures.values())))
+        return Done(verdict="failed")
+    result = _Delivery(assigned, job, failures).result()
+    Ledger(settings.home).end(result.evaluation_id, result.state, recorded(result))
+    verdict = "partially_failed" if result.state == "completed" and _is_lost(result) else result.state
+    is_over = not failures and not _is_lost(result)
+    return Done(
+        result={"out": str(result.out), "exit_code": result.exit_code},
+        verdict=verdict,
+        afterwards=partial(remove_work, settings.home, job.job.id) if is_over else lambda: None,
+    )
+
+
+class _Delivery:
+    """One attempt to put a job's result together and to land it."""
+
+    def __init__(self, assigned: Assignment, job: JobDetail, failures: Mapping[int, EvaltrailError]) -> None:
+        self._hold = assigned.hold
+        self._prepared = assigned.prepared
+        self._order = assigned.prepared.order
+        self._settings = assigned.settings
+        self._job = job
+        self._failures = failures
+        work = assigned.work
+        self._work = replace(work, state=replace(work.state, started_at=job.job.started_at or work.state.started_at))
+        self._folder = self._settings.home / "runs" / job.job.id
+        self._log = assigned.log
+
+    def result(self) -> Result:
+        """The result, on disk and landed."""
+        if not self._is_built():
+            self._build()
+        if self._order.out is not None:
+            copy_bundle(self._folder, self._order.out)
+        bundle = read_bundle(self._folder)
+        landed = self._deliver()
+        result = Result(
+            bundle=bundle,
+            out=self._order.out or self._folder,
+            receipts=landed.receipts,
+            errors=(*shortcomings(bundle, self._order.allow_unscored), *landed.errors),
+        )
+        for error in landed.errors:
+            if _may_pass(error):
+                if not self._hold.claim.attempts_left:
+                    Ledger(self._settings.home).end(result.evaluation_id, result.state, recorded(result))
+                raise error
+        return result
+
+    def _is_built(self) -> bool:
+        """Whether an earlier attempt left the bundle of just these tasks."""
+        if not (self._folder / MANIFEST).is_file():
+            return False
+        failed = {self._prepared.tasks[number].name for number in self._failures}
+        return failed == _empty_tasks(read_bundle(self._folder))
+
+    def _build(self) -> None:
+        tasks = self._prepared.tasks
+        asked = {task.name: self._asked(number, task) for number, task in enumerate(tasks)}
+        tags = {**judge_tags(self._prepared.gradings), **self._order.tags}
+        write_bundle(
+            self._folder,
+            lambda made: build_bundle(
+                made,
+                self._work,
+                self._order.request,
+                tasks,
+                asked=asked,
+                version=VERSION,
+                tags=tags,
+                command=self._order.command,
+            ),
+        )
+
+    def _asked(self, number: int, task: Task) -> Asked:
+        if number in self._failures:
+            return Asked(error=self._failures[number])
+        if isinstance(task, NativeTask | StoredTask):
+            facts = judge_facts(self._prepared.gradings[number], self._settings.home)
+            return Asked(samples=JoinedSamples(journals_of(self._work, number, task.name)), facts=facts)
+        left = next(filter(None, (_left(unit) for unit in self._job.units if _task_of(unit) == number)))
+        return Asked(left=read_left(self._work.folder / left, task))
+
+    def _deliver(self) -> Landed:
+        if self._order.delivery is None:
+            return Landed()
+        self._hold.check_ours()
+        with interruptible(self._hold):
+            landed = deliver_folder(
+                self._folder,
+                self._order.delivery,
+                self._settings,
+                fresh=self._hold.claim.attempt == 1,
+                progress=lambda step: self._log(f"delivering: {step}"),
+            )
+        for error in landed.errors:
+            self._log(f"not delivered: {error}")
+        if landed.receipts:
+            self._hold.note_runs({receipt.task: receipt.run_id for receipt in landed.receipts})
+        return landed
+
+
+def _failures(job: JobDetail) -> dict[int, EvaltrailError]:
+    """Task's number to the first error that a unit of it failed with for good."""
+    found: dict[int, EvaltrailError] = {}
+    for unit in job.units:
+        number = _task_of(unit)
+        if number is not None and unit.state != "done":
+            told = unit.error or Failure(code="cancelled", message="it was called off")
+            error = EvaltrailError(told.message, code=told.code, hint=told.hint, where=told.where)
+            found.setdefault(number, error)
+    return found
+
+
+def _task_of(unit: UnitAccount) -> int | None:
+    return unit.place["task"] if isinstance(unit.place, dict) else None
+
+
+def _left(unit: UnitAccount) -> str:
+    """Where a program left the results of its task."""
+    return str(unit.result.get(LEFT, "")) if isinstance(unit.result, dict) else ""
+
+
+def _empty_tasks(bundle: ResultBundle) -> set[str]:
+    return {task.name for task in bundle.tasks if task.status == "failed" and not task.counts.total}
+
+
+def _may_pass(error: EvaltrailError) -> bool:
+    """Whether a delivery that did not land may land by itself, later: MLflow is away, or another process sends it."""
+    return isinstance(error, DestinationUnreachableError) or error.code == BusyError.default_code
+
+
+def _is_lost(result: Result) -> bool:
+    """Whether something of the result did not land."""
+    return any(error.code not in {"unscored", "task_failed"} for error in result.errors)

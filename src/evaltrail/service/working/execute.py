@@ -1,0 +1,110 @@
+"""Execute one unit of a queued evaluation: the one way, whichever dispatcher hands the unit in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager
+
+from evaltrail.bundle.layout import MANIFEST
+from evaltrail.config.settings import Settings
+from evaltrail.core.errors import EvaltrailError, InputError
+from evaltrail.core.values import Json
+from evaltrail.jobs.claim import Claim
+from evaltrail.jobs.hold import Done, Hold
+from evaltrail.service.evaluation.prepare import Prepared
+from evaltrail.service.working.assignment import Assignment
+from evaltrail.service.working.delivery_unit import do_delivery
+from evaltrail.service.working.ledger_entry import begin_entry, end_cancelled, end_failed
+from evaltrail.service.working.order_spec import OrderSpec, check_content, spec_from_json
+from evaltrail.service.working.places import open_work
+from evaltrail.service.working.submit import DELIVER, EVALUATION, TASK, order_of
+from evaltrail.service.working.task_unit import do_task
+
+HANDLER = "evaltrail.service.working.execute:UnitExecutor"
+"""Name of what does units, for dispatchers that load it in a process of their own."""
+
+
+class UnitExecutor:
+    """Does the units of evaluations, one at a time; the order of the latest job is kept at hand for its next unit.
+
+    Args:
+        settings: of this process.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._job_id = ""
+        self._prepared: Prepared | None = None
+
+    def __call__(self, hold: Hold) -> Done:
+        """What the unit came to.
+
+        Raises:
+            LetGoError: it was let go; what it has done is kept.
+            InputError: it can never be done here: an unknown kind, a spec that is not understood, changed data.
+            EvaltrailError: it failed, and may be done again.
+        """
+        claim = hold.claim
+        if claim.job_kind != EVALUATION or claim.kind not in {TASK, DELIVER}:
+            raise InputError(
+                f"this worker knows no job of kind {claim.job_kind!r:.40} with units of kind {claim.kind!r:.40}",
+                code="unknown_kind",
+                hint="use a worker of the version that accepted it",
+            )
+        if claim.is_cancelled:
+            end_cancelled(self._settings, claim.job_id)
+            return Done(verdict="cancelled")
+        try:
+            return self._done(hold)
+        except EvaltrailError as error:
+            if claim.is_last and (isinstance(error, InputError) or not claim.attempts_left):
+                self._give_up(claim.job_id, error)
+            raise
+
+    def _done(self, hold: Hold) -> Done:
+        claim = hold.claim
+        spec = spec_from_json(claim.spec)
+        settings = spec.settings(self._settings)
+        with _inside(spec.cwd):
+            prepared = self._order(claim, spec, settings)
+            hold.check_ours()
+            work = open_work(settings.home, claim.job_id, prepared.total)
+            begin_entry(settings, work, spec.request.target.id, [task.name for task in prepared.tasks])
+            assigned = Assignment(hold=hold, prepared=prepared, work=work, settings=settings)
+            if claim.kind == DELIVER:
+                return do_delivery(assigned)
+            return do_task(assigned, *_place(claim.place, len(prepared.tasks)))
+
+    def _give_up(self, job_id: str, error: EvaltrailError) -> None:
+        """Note that the last unit cannot be done, unless it got so far that the result is known."""
+        if not (self._settings.home / "runs" / job_id / MANIFEST).is_file():
+            end_failed(self._settings, job_id, error)
+
+    def _order(self, claim: Claim, spec: OrderSpec, settings: Settings) -> Prepared:
+        if self._prepared is None or self._job_id != claim.job_id:
+            self._prepared = None
+            prepared = order_of(spec, settings)
+            check_content(spec, prepared)
+            self._prepared, self._job_id = prepared, claim.job_id
+        return self._prepared
+
+
+def _place(place: Json, tasks: int) -> tuple[int, range | None]:
+    """Which task of the order a unit is of, and which records of it."""
+    match place:
+        case {"task": int(number), "start": int(start), "stop": int(stop)} if 0 <= number < tasks:
+            return number, range(start, stop)
+        case {"task": int(number)} if 0 <= number < tasks:
+            return number, None
+    raise InputError(f"the unit's place is not understood: {place!r:.80}", code="bad_spec", hint="submit it anew")
+
+
+@contextmanager
+def _inside(folder: str) -> Iterator[None]:
+    """Work in the folder that the order was given in, where this machine has it."""
+    if folder and os.access(folder, os.X_OK):
+        with chdir(folder):
+            yield
+    else:
+        yield

@@ -1,0 +1,128 @@
+"""Hand an order to the queue: everything about it is checked first, then it is safe whatever happens to us."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from evaltrail.config.context_tags import context_tags
+from evaltrail.config.secrets import public_url
+from evaltrail.config.settings import Settings
+from evaltrail.core.errors import InputError
+from evaltrail.jobs.lease import LeaseQueue
+from evaltrail.jobs.order import NewJob, NewUnit, Submitted
+from evaltrail.jobs.ranges import cut
+from evaltrail.providers.catalog import Task
+from evaltrail.providers.native import NativeTask
+from evaltrail.service.evaluation.order import Order
+from evaltrail.service.evaluation.prepare import Prepared, prepare
+from evaltrail.service.working.ledger_entry import accept_entry
+from evaltrail.service.working.order_spec import OrderSpec, content_digest, spec_of, spec_to_json
+
+EVALUATION = "evaluation"
+"""The kind of such jobs."""
+TASK, DELIVER = "task", "deliver"
+"""The kinds of their units."""
+_ATTEMPTS = 5
+_DELIVERY_ATTEMPTS = 50
+"""With the pause between them that is four hours of an MLflow that is away; after that `sync` sends it."""
+_NAME_CHARACTERS = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedOrder:
+    """An order that can be queued."""
+
+    spec: OrderSpec
+    prepared: Prepared
+
+
+def check_order(order: Order, settings: Settings) -> CheckedOrder:
+    """The order as it can be queued; nothing is asked, written or sent.
+
+    Args:
+        order: what is to be done, as the user gave it; header values are ``host:NAME``.
+        settings: of this process.
+
+    Raises:
+        InputError: it cannot be carried out, or holds what a queue may not keep.
+    """
+    if order.fresh or order.request.reuse_answers:
+        flag = "--fresh" if order.fresh else "--reuse-answers"
+        hint = "leave it out: a queued evaluation is always a new one" if order.fresh else "run it without --detach"
+        raise InputError(f"{flag} means nothing to the queue", code="not_queueable", where=flag, hint=hint)
+    folder = Path.cwd()
+    tagged = replace(order, tags={**context_tags(settings.environ, folder), **order.tags})
+    draft = spec_of(tagged, settings, folder)
+    own = draft.settings(settings)
+    prepared = order_of(draft, own)
+    return CheckedOrder(
+        spec=replace(draft, content=content_digest(prepared), command=prepared.command(own)), prepared=prepared
+    )
+
+
+def submit_order(
+    checked: CheckedOrder,
+    settings: Settings,
+    queue: LeaseQueue,
+    *,
+    idempotency_key: str = "",
+    queue_name: str = "default",
+) -> Submitted:
+    """The accepted job, whose id is the evaluation's id: it is done by workers, whatever happens to this process.
+
+    Args:
+        checked: what is to be done.
+        settings: of this process.
+        queue: that takes it.
+        idempotency_key: the same key and the same order are the same job.
+        queue_name: which of the queues.
+
+    Raises:
+        InputError: the key was used for another order.
+        StorageError: the queue is away.
+    """
+    prepared = checked.prepared
+    names = [task.name for task in prepared.tasks]
+    job = NewJob(
+        kind=EVALUATION,
+        spec=spec_to_json(checked.spec),
+        units=tuple(_units(prepared)),
+        name=", ".join(names)[:_NAME_CHARACTERS],
+        queue=queue_name,
+        idempotency_key=idempotency_key,
+    )
+    accepted = queue.submit(job)
+    if accepted.is_new:
+        accept_entry(settings, accepted.job_id, prepared.order.request.target.id, names)
+    return accepted
+
+
+def order_of(spec: OrderSpec, settings: Settings) -> Prepared:
+    """A queued order, checked again where it is carried out.
+
+    Raises:
+        InputError: it cannot be carried out here.
+    """
+    return prepare(spec.order(settings.environ), settings)
+
+
+def _units(prepared: Prepared) -> Iterator[NewUnit]:
+    limits, target = prepared.order.request.limits, prepared.order.request.target
+    endpoint = public_url(target.url)
+    for number, task in enumerate(prepared.tasks):
+        for part in _ranges(task, limits.concurrency):
+            place = {"task": number} if part is None else {"task": number, "start": part.start, "stop": part.stop}
+            total = task.total if part is None else len(part) * task.repeats
+            yield NewUnit(kind=TASK, place=place, endpoint=endpoint, max_attempts=_ATTEMPTS, total=total or None)
+    yield NewUnit(kind=DELIVER, max_attempts=_DELIVERY_ATTEMPTS, total=0, is_last=True, runs_when_cancelled=True)
+
+
+def _ranges(task: Task, concurrency: int) -> tuple[range | None, ...]:
+    """The parts of a task; None = the whole of it, where it cannot be cut."""
+    if not isinstance(task, NativeTask):
+        return (None,)
+    size = task.dataset.size or 0
+    parts = cut(size, concurrency, repeats=task.repeats)
+    return parts if len(parts) > 1 else (None,)
