@@ -2,7 +2,8 @@
 
 Usage: python benchmarks/bench.py [--quick] [--only NAME...]
 
-A full run is kept in benchmarks/RESULTS.md. A timing is no test: only what could not be measured gives exit code 1.
+Every part that is measured whole is kept in benchmarks/RESULTS.md. A timing is no test: only what could not be measured
+gives exit code 1.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import importlib
 import inspect
 import os
 import platform
+import re
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -127,6 +129,18 @@ def machine() -> str:
     return f"{datetime.now(UTC):%Y-%m-%d}; {os.cpu_count()} cores, {name}; {platform.system()}; {python}; {load}"
 
 
+def keep(text: str, setting: str) -> None:
+    """Put a part of the page in place of what stood there under its title, with what it was measured on."""
+    title, _, rest = text.partition("\n\n")
+    page = RESULTS.read_text(encoding="utf-8") if RESULTS.is_file() else ""
+    sections = {part.partition("\n")[0]: part.strip() for part in re.split(r"^(?=## )", page, flags=re.MULTILINE)[1:]}
+    sections[title] = f"{title}\n\nMeasured {setting}.\n\n{rest}"
+    RESULTS.write_text(
+        "\n\n".join(["# Results\n\nWritten by `make bench`.", *sections.values()]) + "\n", encoding="utf-8"
+    )
+    tell(f"kept in {RESULTS}: {title}")
+
+
 def tell(line: str) -> None:
     sys.stderr.write(line + "\n")
 
@@ -135,10 +149,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one repetition; RESULTS.md stays as it is")
     names = (*SCENARIOS, LANDING, *PARTS)
-    parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=f"of {', '.join(names)}; the same")
+    parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=f"of {', '.join(names)}")
     arguments = parser.parse_args()
     wanted = arguments.only or names
-    page, is_whole = [f"# Results\n\nWritten by `make bench`: {machine()}."], True
+    is_whole = True
     parts = []
     if chosen := [name for name in SCENARIOS if name in wanted]:
         parts.append(partial(measure_engine, chosen, 1 if arguments.quick else 5))
@@ -146,15 +160,14 @@ def main() -> int:
         parts.append(partial(measure_landing, 5 if arguments.quick else 20))
     repeats = 1 if arguments.quick else 5
     parts += [partial(measure_part, name, repeats) for name in PARTS if name in wanted]
-    print(page[0])
     for part in parts:
+        setting = machine()
         text, is_measured = part()
         print(f"\n{text}", flush=True)
-        page.append(text)
         is_whole = is_whole and is_measured
-    if is_whole and not (arguments.quick or arguments.only):
-        RESULTS.write_text("\n\n".join(page) + "\n", encoding="utf-8")
-        tell(f"kept in {RESULTS}")
+        is_part_of_page = part.func is measure_engine and len(chosen) < len(SCENARIOS)
+        if is_measured and not (arguments.quick or is_part_of_page):
+            keep(text, setting)
     return 0 if is_whole else 1
 
 

@@ -162,6 +162,18 @@ def test_ls_in_an_empty_home_says_what_to_do(tmp_path):
     assert (done.code, "evaltrail demo" in done.out) == (0, True)
 
 
+def test_metrics_are_listed(evaltrail):
+    """Every one with its kind and needs; a word chooses; nothing else is looked for."""
+    done = evaltrail("ls", "metrics", "f1")
+    assert done.code == 0, done.err
+    assert done.out.splitlines()[-1].split() == ["token_f1", "heuristic", "0..1", "higher", "target"]
+    (safety,) = evaltrail("ls", "metrics", "safety", "--limit", 1, "--json").object["metrics"]
+    assert safety == {"name": "safety", "kind": "judge", "values": "true/false", "better": "higher", "needs": "judge"}
+    assert evaltrail("ls", "metrics", "nothingatall").err == "no metric is like 'nothingatall'\n"
+    assert evaltrail("ls", "tasks", "nothingatall").err == "no task is like 'nothingatall'\n"
+    assert one_error(evaltrail("ls", "providers", "word"))
+
+
 def test_failed_and_unscored_samples_are_chosen(scored):
     """--failed shows what scored below 1, --unscored what has no score; --metric lets one metric decide."""
     assert len(scored.samples()) == 10

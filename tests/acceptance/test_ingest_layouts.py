@@ -255,6 +255,7 @@ def test_the_names_that_changed_are_an_artifact(gather, tmp_path):
     assert set(runs["custom_eval_aggregate_scores.json"]) == {"aggregate_scores.json"}
 
 
+@pytest.mark.slow
 def test_a_folder_of_many_formats_lands_whole_and_failed_evaluations_are_failed(gather):
     """Every reader gets its own; an evaluation that failed is delivered well: FAILED in MLflow, exit 0."""
     done = gather(EXAMPLES)

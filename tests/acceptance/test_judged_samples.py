@@ -58,10 +58,34 @@ def test_the_flag_names_the_judge_of_a_run(judged):
     assert "--param" not in report
 
 
+def test_a_judge_of_the_environment_is_in_the_command_that_repeats_it(tmp_path, judged):
+    """Who repeats it elsewhere needs its name; so does who scores it again."""
+    evaltrail = Installed(tmp_path)
+    for name in ("said.jsonl", "tone.yaml"):
+        (evaltrail.cwd / name).write_text((judged.evaltrail.cwd / name).read_text())
+    with JudgeServer(_says) as server:
+        evaltrail.environ["EVALTRAIL_JUDGE"] = f"{server.url}#judge-1"
+        words = ("--model", "baseline:majority", "--no-deliver", "--allow-unscored", 1, "--max-retries", 0, "--json")
+        made = evaltrail("run", "tone.yaml", *words)
+        assert made.code == 0, made.err
+        told = evaltrail("info", made.object["evaluation_id"]).out
+        assert f"--judge '{server.url}#judge-1'" in told
+        again = ("--metrics", "{tone: {grading_prompt: Rate 1 to 5.}}", "--no-deliver", "--allow-unscored", 1, "--json")
+        scored = evaltrail("score", made.object["evaluation_id"], *again)
+        assert f"--judge '{server.url}#judge-1'" in evaltrail("info", scored.object["evaluation_id"]).out
+
+
+def test_two_judges_for_one_run_are_refused(judged):
+    """The flag and the parameter say the same; two different ones cannot both be meant."""
+    words = ("--model", "m", "--judge", "openai:/a", "--param", "judge=openai:/b", "--no-deliver")
+    done = judged.evaltrail("run", "tone.yaml", "--url", "http://127.0.0.1:9/v1", *words)
+    assert (done.code, "two judges" in done.err) == (2, True)
+
+
 def test_what_could_not_be_read_is_shown(judged):
     """The reason, and the judge's own words on one line."""
     shown = judged.evaltrail("samples", judged.id, "--unscored").out
-    assert 'politeness unscored (judge_unreadable): "=Hmm, I rather like this one."' in shown
+    assert 'politeness unscored (judge_unreadable): "=Hmm, I rather like this one.' in shown
     assert "Greet guest 0" not in shown
 
 
@@ -83,6 +107,6 @@ def test_the_table_has_columns_for_what_a_judge_said(judged):
     assert [row["politeness"] for row in rows] == ["3.0", "unscored (judge_unreadable)", "3.0"]
     assert [row["politeness.reason"] for row in rows] == ["", "judge_unreadable", ""]
     assert rows[0]["politeness.rationale"] == "it greets"
-    assert rows[1]["politeness.raw"] == "'=Hmm, I rather like\nthis one."
+    assert rows[1]["politeness.raw"].startswith("'=Hmm, I rather like\nthis one.")
     assert rows[2]["politeness.rationale"].strip() == LONG.strip()
     assert not any(name.startswith("exact_match.") for name in rows[0])

@@ -225,6 +225,7 @@ def test_an_unset_key_is_named(launching):
     assert "NO_SUCH_KEY" in refused(launching)
 
 
+@pytest.mark.slow
 def test_a_job_that_takes_too_long_is_ended_and_the_next_runs(launching, endpoint):
     """`walltime`: exit code 124, one line, and what was answered is kept for `resume`."""
     endpoint.configure(latency_ms=150)

@@ -48,6 +48,7 @@ def asked(endpoint, share):
     until(lambda: endpoint.stats()["total"] >= share * ITEMS, pause=0.002)
 
 
+@pytest.mark.slow
 def test_a_job_outlives_its_launcher(launching, endpoint, mlflow_url):
     """Kill -9 of the launcher: `status` shows the job running, the job ends well, and delivers itself."""
     process = begun(launching, execution=EXPORT)
@@ -65,6 +66,7 @@ def test_a_job_outlives_its_launcher(launching, endpoint, mlflow_url):
     assert [run["info"]["status"] for run in runs_in(mlflow_url, launching.experiment)] == ["FINISHED"]
 
 
+@pytest.mark.slow
 def test_jobs_that_no_launcher_will_start_are_told(launching, endpoint, mlflow_url):
     """Kill -9 of a sequential launcher: what waits was never started, says `status`; `resume` starts it, once."""
     process = begun(launching, jobs=2, execution=EXPORT)
@@ -156,6 +158,7 @@ def test_an_interrupted_launch_ends_its_jobs_and_goes_on_later(launching, endpoi
     assert endpoint.stats()["repeats_after_ok"] <= IN_FLIGHT + ITEMS  # the second job asks the same questions
 
 
+@pytest.mark.slow
 def test_kill_ends_what_runs_and_calls_off_what_waits(launching, endpoint):
     """`kill`: the running job is interrupted, the waiting one is never started, others are left alone."""
     process = begun(launching, jobs=3)

@@ -10,6 +10,7 @@ import yaml
 from installed import one_error
 from launching import Launching, tree
 
+from judge_server import JudgeServer
 from mlflow_server import runs_in
 
 
@@ -80,6 +81,7 @@ def test_settings_reach_the_endpoint(launching, endpoint):
     assert (asked["temperature"], asked["top_p"], asked["max_tokens"]) == (0.5, 0.9, 9)
 
 
+@pytest.mark.slow
 def test_jobs_run_one_after_the_other_or_side_by_side(launching, endpoint):
     """Sequential is the default; parallel jobs overlap."""
     endpoint.configure(latency_ms=150)
@@ -176,3 +178,17 @@ def test_the_same_task_runs_with_a_baseline_model(launching, endpoint):
     assert done.code == 0, done.err
     assert endpoint.stats()["total"] == 0
     assert one_error(launching("-t", "no_such", "--json"))
+
+
+def test_the_judge_of_a_job_is_told_at_its_end(launching, endpoint):
+    """Which model judged, and that nobody has measured it; without one nothing is started."""
+    launching.native(count=4)
+    task = launching.folder / "sums.yaml"
+    task.write_text(task.read_text().replace("metrics:", "metrics:\n- tone: {grading_prompt: Rate 1 to 5.}\n#"))
+    assert "extra.judge" in launching.refused().err
+    assert endpoint.stats()["total"] == 0
+    with JudgeServer(lambda _: {"rationale": "kind", "score": 4}) as server:
+        word = f"evaluation.nemo_evaluator_config.config.params.extra.judge={server.url}#judge-1"
+        done = launching("-o", f"++{word}")
+        assert done.code == 0, done.err
+    assert "tone is judged by judge-1: uncalibrated" in done.out

@@ -24,6 +24,7 @@ def traces_of(tracking, run):
     )
 
 
+@pytest.mark.slow
 def test_failures_can_be_looked_into_and_the_rest_later(evaltrail, endpoint, tracking, experiment):
     """Every tenth sum is wrong: five traces. Exporting the same with `all` adds the others to the same run."""
     task = write_sums(evaltrail.cwd)

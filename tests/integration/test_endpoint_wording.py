@@ -62,6 +62,7 @@ def test_a_refusal_names_the_setting_where_it_was_given(knobs, flags, keys):
         assert (refusal(mock.url, COMMAND_LINE), refusal(mock.url, KEYS)) == (flags, keys)
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_is_not_there_is_looked_for_where_it_was_named():
     """Nobody listens on port 9."""
     url = "http://127.0.0.1:9/v1"

@@ -78,6 +78,7 @@ def expect_the_rest(mock, tasks, folder) -> None:
     assert stats["total"] - COUNT <= FAST.concurrency
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_where_it_was(mock, tasks, tmp_path):
     """kill -9 of the run: the harness's process ends with it, and the same call finds every answer."""
     with started(mock, tasks, tmp_path) as run:

@@ -148,6 +148,7 @@ def test_an_endpoint_without_log_probabilities_is_found_out_by_one_request(tmp_p
             run_task(make_task("arc_easy", mock.url, mirror=mirror), tmp_path)
         assert mock.stats()["total"] == 1
     assert caught.value.code == "no_logprobs"
+    assert caught.value.message.count("log-probabilities") == 1
     assert "gsm8k" in caught.value.hint
 
 

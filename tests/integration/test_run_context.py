@@ -56,6 +56,7 @@ def test_every_run_of_the_users_bears_commit_branch_and_build(project, tmp_path,
     assert [name for name in tags if name.endswith("commit")] == [COMMIT]
 
 
+@pytest.mark.slow
 def test_a_script_from_nowhere_gets_the_repository_it_runs_in(project, tmp_path, mlflow_url):
     """MLflow itself finds nothing then; a change that is not committed is told."""
     folder, commit = project

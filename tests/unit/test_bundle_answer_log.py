@@ -21,7 +21,7 @@ def kept(file, request):
 
 @given(text=st.text(min_size=1), reasoning=st.text(), tokens=st.integers(0, 10**6))
 def test_what_is_kept_is_found_again(tmp_path_factory, text, reasoning, tokens):
-    """Any answer comes back as it was; from another evaluation's file without the attempts and seconds it cost there."""
+    """Any answer comes back as it was; from another evaluation's file without what it cost there."""
     file = tmp_path_factory.mktemp("log") / "judges.answers"
     answer = Answer(text=text, reasoning=reasoning, completion_tokens=tokens, latency_s=2.5, attempts=3)
     with closing(AnswerLog(file)) as log:

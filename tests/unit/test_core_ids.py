@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaltrail.core import errors
-from evaltrail.core.ids import digest, digest_bytes, nearest, new_id, slug
+from evaltrail.core.ids import alike, did_you_mean, digest, digest_bytes, nearest, new_id, slug
 
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 JSON = st.recursive(PLAIN, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8)
@@ -93,3 +93,24 @@ def test_each_error_has_its_code_and_exit_code(kind, code, exit_code):
     error = kind("x")
     assert (error.code, error.exit_code) == (code, exit_code)
     assert kind("x", code="own").code == "own"
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("exact_mach", ["exact_match"]),
+        ("F1", ["token_f1"]),
+        ("sacrebleu", ["bleu"]),
+        ("zzz", []),
+        ("", []),
+    ],
+)
+def test_a_word_is_like_what_it_holds_or_is_held_by(word, meant):
+    """Close words first; else parts, in whatever case."""
+    assert alike(word, ["exact_match", "token_f1", "bleu", "map"]) == meant
+
+
+def test_several_words_are_offered():
+    """Or none."""
+    assert did_you_mean(["a", "b"]) == "did you mean 'a' or 'b'?"
+    assert not did_you_mean([])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -124,6 +125,18 @@ def test_a_missing_file_is_told_with_the_nearest(tmp_path):
     with pytest.raises(InputError, match="is not there") as caught:
         find_dataset("zzz.csv", tmp_path / "gone", None, "w")
     assert caught.value.hint.startswith("put the file beside the task")
+
+
+def test_a_mistyped_path_is_answered_as_it_was_written(tmp_path, monkeypatch):
+    """The folder is right, the name is not; without a task the paths begin here."""
+    write_kind(tmp_path, "jsonl")
+    for name in (f"{tmp_path.name}/dta.jsonl", str(tmp_path / "dta.jsonl")):
+        monkeypatch.chdir(tmp_path.parent)
+        with pytest.raises(InputError) as caught:
+            find_dataset(name, Path(), None, "dataset_path")
+        assert caught.value.hint == f"did you mean {name.replace('dta', 'data')!r}?"
+    with pytest.raises(InputError, match="working folder"):
+        find_dataset("gone/zzz.csv", Path(), None, "w")
 
 
 def test_an_unknown_ending_is_told(tmp_path):

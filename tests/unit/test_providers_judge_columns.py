@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import evaltrail
 from evaltrail.core.errors import InputError
 from evaltrail.core.request import EvaluationRequest, ModelTarget
 from evaltrail.providers.native import NativeTask
@@ -107,3 +108,14 @@ def test_judges_of_a_call_are_told_in_its_words(tmp_path, judge, told, hint):
         NativeTask(task, EvaluationRequest(tasks=("t",), target=ModelTarget(id="m")), None, metrics=[judge])
     assert caught.value.where == "metrics"
     assert hint in caught.value.hint
+
+
+def test_the_function_of_a_call_is_not_called_for_nothing(tmp_path, monkeypatch):
+    """Columns of the data in hand are looked through before the model is."""
+    monkeypatch.setenv("EVALTRAIL_HOME", str(tmp_path))
+    called = []
+    judge = custom_judge("tone", grading_prompt="p", grading_context_columns="topc", model="http://127.0.0.1:9/v1#j")
+    data = {"inputs": ["a"], "topic": ["b"]}
+    with pytest.raises(InputError, match="the data has topic, inputs") as caught:
+        evaltrail.evaluate(model=called.append, data=data, metrics=[judge], deliver=False)
+    assert (caught.value.hint, called) == ("did you mean 'topic'?", [])

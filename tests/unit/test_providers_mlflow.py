@@ -92,6 +92,7 @@ def test_values_as_text_and_as_what_is_right(value, text, right):
         ("correctness", {}, "missing_dataset"),
         ("correctness", {"dataset_path": "nowhere.csv"}, "missing_dataset"),
         ("correctness", {"datasetpath": "x"}, "bad_param"),
+        ("correctness", {"dataset": "x"}, "bad_param"),
     ],
 )
 def test_what_cannot_be_meant_is_told(name, params, code):
@@ -105,3 +106,15 @@ def test_what_cannot_be_meant_is_told(name, params, code):
 def test_scorers_are_named_without_their_prefix():
     """As the tasks are."""
     assert {"correctness", "guidelines", "safety"} <= set(scorer_names())
+
+
+def test_a_setting_that_a_scorer_needs_is_named_as_it_is_given(tmp_path):
+    """With the flag that gives it."""
+    file = tmp_path / "data.jsonl"
+    file.write_text(json.dumps({"inputs": {"q": "x"}, "outputs": "y"}))
+    request = EvaluationRequest(
+        tasks=("t",), target=ModelTarget(id="m", is_asked=False), params={"dataset_path": str(file)}
+    )
+    with pytest.raises(InputError) as caught:
+        mlflow_task("regex_match", request, datasets_dir=None, environ={})
+    assert (caught.value.code, caught.value.hint) == ("missing_option", "add --param scorer.pattern=...")

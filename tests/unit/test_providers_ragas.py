@@ -11,6 +11,7 @@ from evaltrail.core.errors import InputError
 from evaltrail.core.request import EvaluationRequest, ModelTarget
 from evaltrail.core.sample import Sample, Score
 from evaltrail.providers.catalog import needs_no_url, open_task
+from evaltrail.providers.data_task import check_params
 from evaltrail.providers.ragas import IMPLEMENTATION, METRICS, QuestionJudge, ragas_task
 from evaltrail.scoring.judging.port import Judge
 from evaltrail.scoring.judging.rag import Faithfulness
@@ -201,3 +202,19 @@ def test_the_judge_is_shown_the_bare_question():
     assert asyncio.run(judge.judge(shown, None)).rationale == "why?"
     bare = Sample(id="s", index=0, input="a long prompt", output="x", attributes={"user_input": ""})
     assert asyncio.run(judge.judge(bare, None)).reason == "no_input"
+
+
+@pytest.mark.parametrize(
+    ("params", "meant"), [({"dataset": "x.jsonl"}, "dataset_path"), ({"dataset_pth": "x"}, "dataset_path")]
+)
+def test_a_parameter_that_is_nearly_one_is_refused(params, meant):
+    """Before the data set that it was to name is missed."""
+    with pytest.raises(InputError, match="is not known") as caught:
+        check_params("ragas/faithfulness", params, ("dataset_path", "judge"))
+    assert caught.value.hint == f"did you mean {meant!r}?"
+
+
+def test_other_parameters_are_notes():
+    """So is the beginning of one that is given itself."""
+    given = {"dataset_path": "x", "dataset": "rivers", "note": "n"}
+    assert check_params("ragas/faithfulness", given, ("dataset_path", "judge")) is None

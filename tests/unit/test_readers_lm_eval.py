@@ -314,6 +314,7 @@ def test_a_file_cut_anywhere_is_read_or_an_input_error(tmp_path_factory, length)
     expect_readable_or_input_error(READER, file)
 
 
+@pytest.mark.slow
 def test_a_large_samples_file_streams(tmp_path):
     """The memory used is that of a few rows, however many there are."""
     file = tmp_path / f"samples_mmlu_{DATE}.jsonl"

@@ -49,3 +49,10 @@ def test_what_is_no_metric_is_told(words, code):
     with pytest.raises(InputError) as raised:
         read_specs(words)
     assert raised.value.code == code
+
+
+def test_names_with_commas_between_them_are_told_apart():
+    """Flags take them with spaces."""
+    with pytest.raises(InputError) as caught:
+        read_specs(["exact_match,rougeL"])
+    assert caught.value.hint == "separate names by spaces: exact_match rougeL"

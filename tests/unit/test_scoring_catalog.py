@@ -10,6 +10,7 @@ import pytest
 from evaltrail.core.errors import InputError
 from evaltrail.core.sample import Sample
 from evaltrail.scoring.catalog import METRICS, make_metrics
+from evaltrail.scoring.type_words import wanted_words
 
 HEURISTICS = [name for name, place in METRICS.builtin.items() if ".scoring." in place and ".judging." not in place]
 NEEDED = {"cost": {"input_per_million": 1, "output_per_million": 2.5}}
@@ -39,11 +40,22 @@ def test_the_order_and_options_of_the_list_are_kept():
 @pytest.mark.parametrize(
     ("specs", "code", "says"),
     [
-        (["exact_mach"], "unknown_metric", "exact_match"),
+        (["exact_mach"], "unknown_metric", "did you mean 'exact_match'?"),
+        (["f1"], "unknown_metric", "did you mean 'token_f1'?"),
+        (["BLEU"], "unknown_metric", "did you mean 'bleu'?"),
+        (["zzz"], "unknown_metric", "(`evaltrail ls metrics` lists them)"),
+        (["exact_match, rougeL"], "unknown_metric", "write a list: [exact_match, rougeL]"),
+        (
+            [{"tone": {"grading_promt": "Rate 1 to 5."}}],
+            "unknown_metric",
+            "needs 'grading_prompt' (it has 'grading_promt')",
+        ),
+        ([{"tone": {"definitoin": "d"}}], "unknown_metric", "needs 'definition' (it has 'definitoin')"),
+        (["mlflow.regex_match"], "missing_option", "write {mlflow.regex_match: {pattern: ...}}"),
         ([{"exact_match": {"ignore_cas": True}}], "unknown_option", "ignore_case"),
         ([{"rouge1": {"stemmer": True}}], "unknown_option", "no options"),
-        ([{"exact_match": {"ignore_case": "yes"}}], "bad_option", "expected `bool`"),
-        ([{"numeric": {"tolerance": "small"}}], "bad_option", "expected `float`"),
+        ([{"exact_match": {"ignore_case": "yes"}}], "bad_option", "true or false is wanted, not a text"),
+        ([{"numeric": {"tolerance": "small"}}], "bad_option", "a number is wanted, not a text"),
         ([{"bleu": {"tokenize": "flores200"}}], "bad_option", "invalid enum"),
         ([{"regex": {"pattern": "("}}], "bad_pattern", "cannot be read"),
         (["exact_match", {"exact_match": {"strip": False}}], "duplicate_metric", "metrics[1]"),
@@ -85,3 +97,18 @@ def test_words_that_yaml_reads_as_truths_are_explained():
     """``labels: {yes: 1, no: 0}`` without quotes reaches us as True and False."""
     with pytest.raises(InputError, match="YAML reads yes, no, on and off as true and false"):
         make_metrics([{"tone": {"grading_prompt": "p", "labels": {True: 1, False: 0}}}])
+
+
+@pytest.mark.parametrize(
+    ("complaint", "words"),
+    [
+        ("Expected `float`, got `str`", "a number is wanted, not a text"),
+        ("Expected `int | null`, got `array`", "a whole number is wanted, not a list"),
+        ("Expected `object`, got `null`", "a mapping is wanted, not nothing"),
+        ("Expected `str`, got `int` - at `$[0].output`", "a text is wanted, not a whole number at [0].output"),
+        ("Invalid enum value 'x'", "invalid enum value 'x'"),
+    ],
+)
+def test_types_are_called_what_people_call_them(complaint, words):
+    """No backticks of a library."""
+    assert wanted_words(complaint) == words

@@ -108,6 +108,7 @@ def test_syllables(word, syllables):
     assert count_syllables(word) == syllables
 
 
+@pytest.mark.slow
 def test_syllables_are_the_dictionarys_for_most_words():
     """At least 93 of 100 entries, and every listed exception, are as the dictionary's first pronunciation."""
     spoken = {

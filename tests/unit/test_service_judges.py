@@ -9,7 +9,8 @@ from evaltrail.core.errors import InputError
 from evaltrail.core.request import ModelTarget
 from evaltrail.core.sample import Score
 from evaltrail.scoring.exact import ExactMatch
-from evaltrail.service.evaluation.judges import find_gradings
+from evaltrail.service.evaluation.judge_facts import has_judge, judge_lines
+from evaltrail.service.evaluation.judges import find_gradings, public_judge
 
 TESTED = ModelTarget(id="tested", url="http://127.0.0.1:9/v1", api_key_env="TESTED_KEY")
 
@@ -65,7 +66,44 @@ def test_the_model_under_test_judges_only_where_it_may():
     with pytest.raises(InputError) as caught:
         found()
     assert caught.value.code == "missing_judge"
-    assert "EVALTRAIL_JUDGE" in caught.value.hint
+    assert all(word in caught.value.hint for word in ("--judge", "judge=", "`model`", "EVALTRAIL_JUDGE", "openai:/"))
+
+
+def test_openai_without_a_key_is_found_before_it_is_asked():
+    """Its own endpoint wants one; another that OPENAI_BASE_URL names may not."""
+    with pytest.raises(InputError, match="OPENAI_API_KEY") as caught:
+        found(EVALTRAIL_JUDGE="openai:/gpt")
+    assert caught.value.code == "missing_key"
+    assert found(EVALTRAIL_JUDGE="openai:/gpt", OPENAI_BASE_URL="http://127.0.0.1:5/v1")[2] == ""
+    with_header = Fixed("openai:/gpt")
+    with_header.headers = {"Authorization": "Bearer x"}
+    assert found(with_header)[0] == "gpt"
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("gpt-4o", "write openai:/gpt-4o, or http://host/v1#gpt-4o"),
+        ("openai:gpt-4o", "write openai:/gpt-4o, or http://host/v1#gpt-4o"),
+        ("http://u:p@h/v1", "write http://h/v1#NAME"),
+        ("#m", "write openai:/m, or http://host/v1#m"),
+        ("no name", "write openai:/NAME, or http://host/v1#NAME"),
+    ],
+)
+def test_a_name_that_is_nearly_one_is_corrected(name, hint):
+    """It can be copied."""
+    with pytest.raises(InputError) as caught:
+        found(Fixed(name))
+    assert (caught.value.code, caught.value.hint) == ("bad_judge", hint)
+
+
+@pytest.mark.parametrize(
+    ("named", "shown"),
+    [("openai:/gpt", "openai:/gpt"), ("http://u:p@h:1/v1?key=k#m", "http://h:1/v1#m"), ("http://u:p@h", "http://h")],
+)
+def test_a_judge_is_shown_without_what_is_secret(named, shown):
+    """User, password and query of its URL are left out."""
+    assert public_judge(named) == shown
 
 
 @pytest.mark.parametrize("name", ["gpt-4", "http://127.0.0.1:1/v1", "openai:/", "ftp://h/v1#m", "#m"])
@@ -74,3 +112,12 @@ def test_a_name_that_names_no_model_is_refused(name):
     with pytest.raises(InputError) as caught:
         found(Fixed(name))
     assert caught.value.hint
+
+
+def test_a_baseline_that_judges_is_said_to_be_one():
+    """Its scores look like any others."""
+    told = {"judge.tone.model": "baseline:random", "judge.tone.calibration": "uncalibrated"}
+    assert list(judge_lines(told)) == [
+        "tone is judged by baseline:random (a baseline: it reads no rubric): uncalibrated"
+    ]
+    assert (has_judge(told, "tone"), has_judge(told, "exact_match")) == (True, False)

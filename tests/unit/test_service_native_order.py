@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from child import run_child
 from evaltrail.config.settings import load_settings
 from evaltrail.core.errors import InputError
 from evaltrail.core.job import JobSpec
@@ -127,3 +128,31 @@ def test_errors_name_the_keys_of_the_configuration():
     assert wording.url == "target.api_endpoint.url"
     assert wording.api_key_env.startswith("target.api_endpoint.api_key_name")
     assert "evaltrail resume 0123456789abcdef.0" in wording.resume
+
+
+@pytest.mark.parametrize(
+    ("extra", "variables", "hint"),
+    [
+        ({}, {}, "config.params.extra.judge"),
+        ({"judge": "gpt-4o"}, {}, "openai:/gpt-4o"),
+        ({"judge": "http://h/v1#j"}, {}, ""),
+        ({}, {"EVALTRAIL_JUDGE": "http://h/v1#j"}, ""),
+    ],
+)
+def test_a_judge_without_a_model_is_found_at_launch(tmp_path, extra, variables, hint):
+    """It would end the job only after the model was paid; the keys of the configuration are named."""
+    write_data(tmp_path / "data.jsonl", records(3))
+    spec = spec_of({"extra": extra}, place=str(write_task(tmp_path, metrics=["safety"])))
+    settings = load_settings({"EVALTRAIL_HOME": str(tmp_path), **variables}, None)
+    if not hint:
+        check_native(spec, settings)
+        return
+    with pytest.raises(InputError) as caught:
+        check_native(spec, settings)
+    assert hint in caught.value.hint
+
+
+def test_a_launch_without_judges_loads_nothing_that_asks_them():
+    """A launcher has to be quick."""
+    asks = "'evaltrail.service.evaluation.judges' in sys.modules"
+    assert run_child(f"import sys, evaltrail.service.launching.native_order\nprint({asks})").stdout.strip() == "False"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from evaltrail.core.metric import MetricValue
 from evaltrail.core.request import EvaluationRequest, ModelTarget, RequestLimits
 from evaltrail.core.result import Counts, Origin, ResultBundle, TaskResult
 from evaltrail.service.evaluation.order import Result
-from evaltrail.service.evaluation.report import count_line, repeat_command, write_report
+from evaltrail.service.evaluation.report import count_line, repeat_words, write_report
 from evaltrail.service.evaluation.result_record import recorded
 from evaltrail.service.record import failure_object
 
@@ -126,12 +127,13 @@ def test_a_report_says_the_table_the_counts_and_how_to_repeat():
 
 def test_the_command_to_repeat_it_can_be_pasted():
     """Every setting that was given is in the command, quoted for a shell; header values are left out."""
-    command = repeat_command(
-        some_request(limit=0.5, sample_ids=("a", "b"), seed=0, repeats=2, params={"k": "v w"}, limits=RequestLimits())
+    params = {"k": "v w", "judge": "http://user:pw@h/v1#j"}
+    words = repeat_words(
+        some_request(limit=0.5, sample_ids=("a", "b"), seed=0, repeats=2, params=params, limits=RequestLimits())
     )
-    assert command == (
+    assert shlex.join(words) == (
         "evaltrail run 'a b.yaml' --model m --url http://host/v1 --limit 0.5 --samples a,b --seed 0 --repeats 2 "
-        "--concurrency 32 --header X-Key=... --param 'k=v w'"
+        "--concurrency 32 --header X-Key=... --param 'k=v w' --judge 'http://h/v1#j'"
     )
     baseline = some_request(target=ModelTarget(id="baseline:random"))
-    assert repeat_command(baseline) == "evaltrail run 'a b.yaml' --model baseline:random"
+    assert shlex.join(repeat_words(baseline)) == "evaltrail run 'a b.yaml' --model baseline:random"

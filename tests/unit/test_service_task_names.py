@@ -6,8 +6,9 @@ import pytest
 
 from command_files import write_command
 from evaltrail.core.errors import InputError
-from evaltrail.providers.catalog import PROVIDERS
-from evaltrail.providers.directory import HARNESS, ProviderNote, provider_notes, task_names
+from evaltrail.core.request import EvaluationRequest, ModelTarget
+from evaltrail.providers.catalog import PROVIDERS, open_task, provider_named
+from evaltrail.providers.directory import HARNESS, ProviderNote, provider_notes, task_names, tasks_like
 from evaltrail.providers.ragas import METRICS
 from evaltrail.service.launching.task_names import find_names
 from evaltrail.service.launching.task_places import TaskFinder
@@ -93,3 +94,34 @@ def test_every_provider_has_a_note():
     missing = ProviderNote(name="x", line="l", task="x/NAME", package="no_such_package", extra="x")
     assert (missing.is_ready, missing.install) == (False, "pip install 'evaltrail[x]'")
     assert task_names("native", {}) == []
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("arc_easy", ["lm_evaluation_harness/arc_easy"]),
+        ("faithfulness", ["ragas/faithfulness"]),
+        ("correctness", ["mlflow/correctness"]),
+        ("mine", ["command/mine"]),
+        ("zzzzzzzz", []),
+    ],
+)
+def test_a_task_without_its_provider_is_answered_with_it(environ, word, meant):
+    """Of that very name; else the closest of the harness."""
+    request = EvaluationRequest(tasks=(word,), target=ModelTarget(id="m"))
+    assert tasks_like(word, environ) == meant
+    with pytest.raises(InputError) as caught:
+        open_task(word, request, datasets_dir=None, environ=environ)
+    assert all(repr(name) in caught.value.hint for name in meant)
+    assert meant or "provider/task" in caught.value.hint
+
+
+def test_a_slip_in_a_harness_task_is_answered_with_the_closest(environ):
+    """With its provider before it."""
+    assert tasks_like("arc_eazy", environ)[0] == "lm_evaluation_harness/arc_easy"
+
+
+@pytest.mark.parametrize("word", ["lm_eval", "lm-eval", "LM-Eval-Harness", "lm-evaluation-harness"])
+def test_the_harness_goes_by_its_packages_name_too(word):
+    """Whatever people call it."""
+    assert provider_named(word) == HARNESS

@@ -101,7 +101,11 @@ class AnswerLog:
 
 def answer_logs_below(home: Path) -> list[Path]:
     """Every such file of an EVALTRAIL_HOME, oldest first."""
-    found = [*home.glob("runs/*/answers/*.answers"), *home.glob("work/*/*.answers")]
+    found = [
+        *home.glob("runs/*/answers/*.answers"),
+        *home.glob("work/*/*.answers"),
+        *home.glob("work/jobs/*/*.answers"),
+    ]
     return sorted(found, key=_changed_at)
 
 

@@ -51,5 +51,5 @@ class StoredAnswers:
 
 def journals_below(home: Path) -> list[Path]:
     """Every journal of an EVALTRAIL_HOME, oldest first: finished evaluations and those cut short."""
-    found = [*home.glob("runs/*/answers/*.jsonl"), *home.glob("work/*/*.jsonl")]
+    found = [*home.glob("runs/*/answers/*.jsonl"), *home.glob("work/*/*.jsonl"), *home.glob("work/jobs/*/*.jsonl")]
     return sorted(found, key=lambda file: file.stat().st_mtime)

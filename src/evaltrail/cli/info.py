@@ -14,9 +14,10 @@ from evaltrail.cli.show import print_json, print_notice, print_text, receipt_lin
 from evaltrail.cli.status import headline, job_lines
 from evaltrail.config.settings import Settings, load_settings
 from evaltrail.service.exporting.job_metrics import job_metrics
-from evaltrail.service.history.evaluations import describe, find_known
+from evaltrail.service.history.evaluations import find_known
 from evaltrail.service.history.file_copies import Copies, CopyOrder, copy_bundle_files, copy_job_files
 from evaltrail.service.history.invocations import describe_invocation
+from evaltrail.service.history.queued import describe_entries
 from evaltrail.service.record import error_object
 from evaltrail.store.executions import Job
 from evaltrail.store.ledger import Entry
@@ -47,14 +48,14 @@ def execute(arguments: argparse.Namespace) -> int:
     if order != CopyOrder():
         _show_copies(known, order, as_json=arguments.json)
     elif isinstance(known, Entry):
-        _show_evaluation(known, as_json=arguments.json)
+        _show_evaluation(known, settings, as_json=arguments.json)
     else:
         _show_invocation(known, settings, as_json=arguments.json)
     return 0
 
 
-def _show_evaluation(entry: Entry, *, as_json: bool) -> None:
-    found = describe(entry)
+def _show_evaluation(entry: Entry, settings: Settings, *, as_json: bool) -> None:
+    (found,) = describe_entries([entry], settings)
     result = msgspec.json.decode(entry.result) if entry.result else {}
     if as_json:
         print_json({"ok": True, "exit_code": 0, **result, **found})

@@ -62,6 +62,8 @@ def _show_jobs(launched: Launched, found: dict[str, Any], settings: Settings) ->
     print_text(f"\ninvocation {found['invocation_id']}, {found['state']}, in {found['out']}")
     for job in found["jobs"]:
         print_text(f"  {job['job_id']}: {job['state']}, {job['task']}")
+        for line in job["judges"]:
+            print_text(f"    {line}")
     for receipt in found["receipts"]:
         print_text(f"  {receipt_line(receipt)}")
     if not any(spec.destinations for spec, _ in launched.jobs):

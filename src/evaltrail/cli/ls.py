@@ -1,9 +1,10 @@
-"""`evaltrail ls`: what ran and what runs, the tasks that can be named, and who runs them."""
+"""`evaltrail ls`: what ran and what runs, the tasks and metrics that can be named, and who runs tasks."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from evaltrail.core.delivery import Skipped
 from evaltrail.core.errors import InputError
 from evaltrail.service.history.known_runs import latest_runs
 
-EXAMPLE = "evaltrail ls runs --limit 5; evaltrail ls tasks arc; evaltrail ls providers"
+EXAMPLE = "evaltrail ls runs --limit 5; evaltrail ls tasks arc; evaltrail ls metrics judge; evaltrail ls providers"
 _MOST_TASKS = 4
 _MOST_NOTES = 5
 
@@ -24,21 +25,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "what",
         nargs="?",
-        choices=("runs", "tasks", "providers"),
+        choices=("runs", "tasks", "metrics", "providers"),
         default="runs",
-        help="runs: what ran and runs (the default); tasks: what can be named; providers: who runs them",
+        help="runs: what ran and runs (the default); tasks, metrics: what can be named; providers: who runs tasks",
     )
-    parser.add_argument("word", nargs="?", default="", metavar="WORD", help="tasks: only names that hold this")
+    parser.add_argument("word", nargs="?", default="", metavar="WORD", help="tasks, metrics: only names that hold this")
     parser.add_argument("--provider", default="", metavar="NAME", help="tasks: only this provider's")
     parser.add_argument("--limit", type=values.positive, metavar="N", help="not more than N (runs: the newest 20)")
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """List the newest evaluations and invocations, the tasks, or the providers."""
-    if arguments.what != "tasks" and (arguments.word or arguments.provider):
-        raise InputError("WORD and --provider choose among tasks", code="usage", hint="write `evaltrail ls tasks ...`")
+    """List the newest evaluations and invocations, the tasks, the metrics, or the providers."""
+    if arguments.provider and arguments.what != "tasks":
+        raise InputError("--provider chooses among tasks", code="usage", hint="write `evaltrail ls tasks ...`")
+    if arguments.word and arguments.what not in {"tasks", "metrics"}:
+        hint = "write `evaltrail ls tasks ...`, or `evaltrail ls metrics ...`"
+        raise InputError("WORD chooses among tasks and metrics", code="usage", hint=hint)
     if arguments.what == "providers":
         return _list_providers(as_json=arguments.json)
+    if arguments.what == "metrics":
+        return _list_metrics(arguments)
     if arguments.what == "tasks":
         return _list_tasks(arguments)
     found = latest_runs(load_settings(), limit=arguments.limit or 20)
@@ -92,6 +98,22 @@ def _list_tasks(arguments: argparse.Namespace) -> int:
         print_json({"ok": True, "exit_code": 0, "tasks": names})
     elif names:
         print_text("\n".join(names))
+    elif arguments.word:
+        print_notice(f"no task is like {arguments.word!r}")
+    return 0
+
+
+def _list_metrics(arguments: argparse.Namespace) -> int:
+    from evaltrail.scoring.metric_notes import metric_notes  # noqa: PLC0415  as above
+
+    notes = metric_notes(arguments.word)[: arguments.limit]
+    if arguments.json:
+        print_json({"ok": True, "exit_code": 0, "metrics": [asdict(note) for note in notes]})
+    elif notes:
+        rows = [[note.name, note.kind, note.values, note.better, note.needs] for note in notes]
+        print_text(table(["metric", "kind", "values", "better", "needs"], rows))
+    else:
+        print_notice(f"no metric is like {arguments.word!r}")
     return 0
 
 

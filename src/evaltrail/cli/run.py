@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--show", type=values.count, metavar="N", help="print the first N prompts and the cost; ask nothing"
     )
     parser.add_argument("--dry-run", action="store_true", help="print what would land in MLflow; ask nothing")
+    parser.add_argument("--detach", action="store_true", help="queue it for `evaltrail worker`; prints the job's id")
     parser.add_argument("--fresh", action="store_true", help="start over, even where a run was cut short")
     parser.add_argument("--reuse-answers", action="store_true", help="let stored answers serve this evaluation")
     parser.add_argument(
@@ -50,6 +51,12 @@ def _add_choice_of_samples(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--samples", default="", metavar="IDS", help="only these ids, with commas")
     parser.add_argument("--seed", type=values.whole, help="sent with every request, and for the random baseline")
     parser.add_argument("--repeats", type=values.positive, metavar="N", help="ask each sample N times: pass@k, maj@k")
+    parser.add_argument(
+        "--judge",
+        default="",
+        metavar="SPEC",
+        help="model that judges: openai:/NAME or URL#NAME; default EVALTRAIL_JUDGE",
+    )
     parser.add_argument("--param", action="append", default=[], metavar="K=V", help="parameter, logged with the run")
 
 

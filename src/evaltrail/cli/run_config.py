@@ -37,11 +37,13 @@ ELSEWHERE = {
     "samples": "-o evaluation.nemo_evaluator_config.config.params.extra.samples=[IDS]",
     "seed": "-o evaluation.nemo_evaluator_config.config.params.extra.seed=N",
     "repeats": "-o evaluation.nemo_evaluator_config.config.params.extra.repeats=N",
+    "judge": "-o evaluation.nemo_evaluator_config.config.params.extra.judge=SPEC",
     "param": "-o evaluation.nemo_evaluator_config.config.params.extra.KEY=VALUE",
     "rpm": "-o evaluation.nemo_evaluator_config.config.params.extra.rpm=N",
     "tpm": "-o evaluation.nemo_evaluator_config.config.params.extra.tpm=N",
     "layout": "-o export.mlflow.runs=nested",
     "show": "--dry-run",
+    "detach": "task files instead: a launch has executors of its own",
     "fresh": "nothing: each launch starts anew, and `evaltrail resume ID` goes on",
     "reuse_answers": "nothing: a launch asks the model anew",
 }

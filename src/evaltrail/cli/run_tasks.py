@@ -25,6 +25,7 @@ from evaltrail.providers.catalog import needs_no_url
 from evaltrail.service.evaluation.asking import Watch
 from evaltrail.service.evaluation.evaluate import carry_out
 from evaltrail.service.evaluation.judge_facts import judge_lines
+from evaltrail.service.evaluation.options import with_judge
 from evaltrail.service.evaluation.order import Order, Result
 from evaltrail.service.evaluation.prepare import prepare
 from evaltrail.service.evaluation.preview import preview
@@ -43,6 +44,11 @@ def execute(arguments: argparse.Namespace) -> int:
     _check_several(orders, settings)
     if arguments.show is not None or arguments.dry_run:
         return _preview(arguments, orders, settings)
+    return (_detach if arguments.detach else _carry_out)(arguments, orders, settings)
+
+
+def _carry_out(arguments: argparse.Namespace, orders: Sequence[Order], settings: Settings) -> int:
+    """Evaluate here and now; the exit code."""
     prepared = [prepare(order, settings) for order in orders]
     results: list[Result] = []
     objects: list[dict[str, Any]] = []
@@ -86,6 +92,21 @@ def show_results(results: Sequence[Result]) -> None:
             )
             for skipped in receipt.skipped:
                 print_text(f"  not landed: {skipped.what}: {skipped.why}")
+
+
+def _detach(arguments: argparse.Namespace, orders: Sequence[Order], settings: Settings) -> int:
+    """Leave the orders to workers."""
+    from evaltrail.service.working.detach import detach  # noqa: PLC0415  SQLAlchemy, which a run here has no need of
+
+    ids = detach(orders, settings)
+    objects = [{"ok": True, "exit_code": 0, "evaluation_id": each, "job_id": each, "state": "pending"} for each in ids]
+    if arguments.json:
+        print_json(objects[0] if len(orders) == 1 else {"evaluations": objects})
+        return 0
+    for each in ids:
+        print_text(each)
+    print_notice(f"accepted; `evaltrail worker` does what is queued, `evaltrail status {ids[0]}` tells how far it is")
+    return 0
 
 
 def _check_several(orders: Sequence[Order], settings: Settings) -> None:
@@ -142,7 +163,7 @@ def _request(arguments: argparse.Namespace, model: str, default_url: str) -> Eva
         sample_ids=tuple(part.strip() for part in arguments.samples.split(",") if part.strip()),
         seed=arguments.seed,
         repeats=arguments.repeats,
-        params=values.read_pairs(arguments.param, "--param"),
+        params=with_judge(values.read_pairs(arguments.param, "--param"), arguments.judge),
         reuse_answers=arguments.reuse_answers,
     )
 

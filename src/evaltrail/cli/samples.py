@@ -24,6 +24,7 @@ from evaltrail.service.history.evaluations import find_bundle
 
 EXAMPLE = "evaltrail samples 3f9a --failed --metric exact_match"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_COLUMNS = ("task", "id", "repeat", "input", "reference", "output", "error")
 _SAID_CHARACTERS = 400
 _SAYINGS = ("reason", "rationale", "raw")
 """What a judge's score has beside its value, one column each."""
@@ -145,9 +146,7 @@ def _write_csv(file: Path, bundle: ResultBundle, chosen: Iterator[tuple[str, Sam
     try:
         with file.open("w", encoding="utf-8", newline="") as out:
             rows = csv.writer(out)
-            rows.writerow(
-                ["task", "id", "repeat", "input", "reference", "output", "error", *metrics, *_headings(judges)]
-            )
+            rows.writerow([*_COLUMNS, *metrics, *_headings(judges)])
             for task, sample in chosen:
                 asked = sample.input if isinstance(sample.input, str) else sample.input[-1]["content"]
                 texts = [task, sample.id, str(sample.repeat), asked, " | ".join(sample.reference)]

@@ -13,6 +13,8 @@ from evaltrail.core.delivery import RunLayout
 from evaltrail.core.errors import InputError
 from evaltrail.core.trace_choice import TraceChoice, read_trace_choice
 
+_LONGEST_LEASE_S = 86_400.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -42,6 +44,12 @@ class Settings:
     """EVALTRAIL_JUDGE: the model that grades where none is named, ``openai:/NAME`` or ``URL#model``."""
     judge_api_key_env: str = ""
     """EVALTRAIL_JUDGE_API_KEY_ENV: name of the variable that holds the judge's key."""
+    database_url: str = ""
+    """EVALTRAIL_DATABASE_URL: where queued jobs lie; empty = sqlite in the home."""
+    durability: Literal["normal", "full"] = "normal"
+    """EVALTRAIL_DURABILITY: what an accepted job survives; see ``store.engines.Durability``."""
+    lease_s: float = 60.0
+    """EVALTRAIL_LEASE_SECONDS: how long a unit is lent to a worker, which gives a sign of life every third of it."""
     environ: Mapping[str, str]
     """Every variable, the process's own before those of the .env file; keys are looked up here, late."""
 
@@ -73,6 +81,9 @@ def load_settings(environ: Mapping[str, str] | None = None, dotenv: Path | None 
         openai_base_url=merged.get("OPENAI_BASE_URL") or merged.get("OPENAI_API_BASE", ""),
         judge=merged.get("EVALTRAIL_JUDGE", ""),
         judge_api_key_env=merged.get("EVALTRAIL_JUDGE_API_KEY_ENV", ""),
+        database_url=merged.get("EVALTRAIL_DATABASE_URL", ""),
+        durability=_durability(merged.get("EVALTRAIL_DURABILITY") or "normal"),
+        lease_s=_lease_s(merged.get("EVALTRAIL_LEASE_SECONDS") or "60"),
         environ=merged,
     )
 
@@ -90,6 +101,23 @@ def _layout(text: str) -> RunLayout | Literal[""]:
     if text in {"", "per_bundle", "nested"}:
         return cast("RunLayout", text)
     raise InputError(f"EVALTRAIL_LAYOUT is {text!r}", code="bad_setting", hint="per_bundle and nested are known")
+
+
+def _durability(text: str) -> Literal["normal", "full"]:
+    if text in {"normal", "full"}:
+        return cast('Literal["normal", "full"]', text)
+    raise InputError(f"EVALTRAIL_DURABILITY is {text!r}", code="bad_setting", hint="normal and full are known")
+
+
+def _lease_s(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if 0 < seconds <= _LONGEST_LEASE_S:
+        return seconds
+    hint = f"give seconds above 0, {_LONGEST_LEASE_S:,.0f} at most"
+    raise InputError(f"EVALTRAIL_LEASE_SECONDS is {text!r}", code="bad_setting", hint=hint)
 
 
 def _tracking_uri(merged: Mapping[str, str]) -> str:

@@ -6,12 +6,15 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 from evaltrail.core.values import Json
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
+_CLOSE = 0.7
+_PART = 3
+"""Characters of a known word that is looked for in a longer one."""
 
 
 def new_id() -> str:
@@ -44,3 +47,23 @@ def nearest(word: str, known: Iterable[str]) -> str:
 def nearest_word(word: str, known: Iterable[str]) -> str:
     """The closest known word, or an empty string when none is close."""
     return next(iter(get_close_matches(word, list(known), n=1)), "")
+
+
+def alike(word: str, known: Iterable[str], *, most: int = 3) -> list[str]:
+    """The known words that one may have been meant for: close ones, else those that hold it or that it holds.
+
+    Args:
+        word: as it was written, in whatever case.
+        known: what there is.
+        most: so many at most, the likeliest first.
+    """
+    by_fold = {each.casefold(): each for each in known}
+    plain = word.casefold()
+    close = get_close_matches(plain, by_fold, n=most, cutoff=_CLOSE)
+    parts = sorted((each for each in by_fold if plain in each or (len(each) >= _PART and each in plain)), key=len)
+    return [by_fold[each] for each in (close or parts)[:most]] if plain else []
+
+
+def did_you_mean(words: Sequence[str]) -> str:
+    """``did you mean 'x' or 'y'?``; empty where there are none."""
+    return f"did you mean {' or '.join(map(repr, words))}?" if words else ""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from evaltrail.core.errors import InputError
-from evaltrail.core.ids import nearest
+from evaltrail.core.ids import did_you_mean, nearest
 from evaltrail.core.plugins import Registry
 from evaltrail.core.ports import FolderTask
 from evaltrail.core.request import EvaluationRequest
@@ -31,6 +31,8 @@ Task = NativeTask | StoredTask | FolderTask
 
 _ENDINGS = (".yaml", ".yml")
 _WITHOUT_URL = ("command", "mlflow", "ragas")
+_SHORT = {"lm_eval": "lm_evaluation_harness", "lm_eval_harness": "lm_evaluation_harness"}
+"""What a provider's package or project is called, too."""
 
 
 class TaskMaker(Protocol):
@@ -65,19 +67,20 @@ def open_task(name: str, request: EvaluationRequest, *, datasets_dir: Path | Non
     Raises:
         InputError: there is no such task, or it cannot be run.
     """
-    file = Path(name)
-    if file.suffix.lower() in _ENDINGS or file.is_file():
-        return NativeTask(read_task(_existing(file)), request, datasets_dir)
+    if is_task_file(name):
+        return NativeTask(read_task(_existing(Path(name))), request, datasets_dir)
     provider, slash, task = name.partition("/")
     if not (slash and task):
-        raise InputError(
-            f"no provider offers the task {name!r}",
-            code="unknown_task",
-            hint=f"name a task file, such as capitals.yaml, or provider/task: {', '.join(PROVIDERS.names())}",
-        )
+        raise _unknown(name, environ)
     check_limit(request.limit)
     make = cast("TaskMaker", PROVIDERS.load(provider_named(provider) or provider))
     return make(task, request, datasets_dir=datasets_dir, environ=environ)
+
+
+def is_task_file(name: str) -> bool:
+    """Whether a name means a task file, and no ``provider/task``."""
+    file = Path(name)
+    return file.suffix.lower() in _ENDINGS or file.is_file()
 
 
 def needs_no_url(name: str) -> bool:
@@ -90,8 +93,17 @@ def needs_no_url(name: str) -> bool:
 
 def provider_named(word: str) -> str | None:
     """The provider that a run configuration's word means (``lm-evaluation-harness``); None where there is none."""
-    name = word.replace("-", "_")
+    name = word.replace("-", "_").lower()
+    name = _SHORT.get(name, name)
     return name if name in PROVIDERS.builtin else None
+
+
+def _unknown(name: str, environ: Mapping[str, str]) -> InputError:
+    from evaltrail.providers.directory import tasks_like  # noqa: PLC0415  a list of thousands, for this error alone
+
+    known = f"name a task file, such as capitals.yaml, or provider/task: {', '.join(PROVIDERS.names())}"
+    hint = did_you_mean(tasks_like(name, environ))
+    return InputError(f"no provider offers the task {name!r}", code="unknown_task", hint=hint or known)
 
 
 def _existing(file: Path) -> Path:

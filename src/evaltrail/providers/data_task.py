@@ -9,7 +9,7 @@ from pathlib import Path
 
 from evaltrail.core.answer import Answer, Prompt
 from evaltrail.core.errors import InputError
-from evaltrail.core.ids import digest
+from evaltrail.core.ids import did_you_mean, digest
 from evaltrail.core.request import EvaluationRequest
 from evaltrail.core.values import Scalar
 from evaltrail.providers.columns import Column, ColumnedSource, columns_of
@@ -142,17 +142,17 @@ def open_source(
 
 
 def check_params(where: str, params: Mapping[str, Scalar], known: Collection[str]) -> None:
-    """Refuse a parameter whose name is nearly a known one; others are notes of the user's.
+    """Refuse a parameter whose name is nearly a known one, or its beginning; others are notes of the user's.
 
     Raises:
         InputError: there is one.
     """
     for name in params:
-        close = get_close_matches(name, known, n=1, cutoff=_ALIKE)
+        begun = [each for each in known if each.startswith(f"{name}_") and each not in params]
+        close = begun or get_close_matches(name, known, n=1, cutoff=_ALIKE)
         if close and name not in known:
-            raise InputError(
-                f"--param {name} is not known", code="bad_param", where=where, hint=f"did you mean {close[0]!r}?"
-            )
+            message = f"the parameter {name!r} is not known"
+            raise InputError(message, code="bad_param", where=where, hint=did_you_mean(close[:1]))
 
 
 def check_asked(where: str, request: EvaluationRequest, form: DataForm) -> None:

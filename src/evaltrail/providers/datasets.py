@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 import msgspec
 
 from evaltrail.core.errors import InputError
-from evaltrail.core.ids import nearest
+from evaltrail.core.ids import did_you_mean, nearest_word
 
 Fields = Mapping[str, Any]
 SUFFIXES = (".jsonl", ".json", ".csv", ".parquet")
@@ -72,11 +72,22 @@ def find_dataset(name: str, folder: Path, mirror: Path | None, where: str) -> Re
             f"the data set {name!r} has no known ending", code="bad_dataset", where=where, hint=f"{SUFFIXES} are read"
         )
     if not file.is_file():
-        beside = [path.name for path in folder.iterdir() if path.suffix.lower() in SUFFIXES] if folder.is_dir() else []
-        hint = nearest(name, beside) or f"put the file beside the task, in {folder}"
+        hint = _nearest_file(name, file) or (
+            "paths begin in the working folder" if folder == Path() else f"put the file beside the task, in {folder}"
+        )
         raise InputError(f"the data set {name!r} is not there", code="missing_dataset", where=where, hint=hint)
     source = name if file == folder / name and not Path(name).is_absolute() else file.name
     return RecordSource(name=file.stem, source=source, files=(file,))
+
+
+def _nearest_file(name: str, file: Path) -> str:
+    """The file beside one that is not there which may have been meant, written as that one was."""
+    try:
+        beside = [path.name for path in file.parent.iterdir() if path.suffix.lower() in SUFFIXES]
+    except OSError:
+        return ""
+    close = nearest_word(file.name, beside)
+    return did_you_mean([str(Path(name).with_name(close))]) if close else ""
 
 
 def _find_hub(name: str, mirror: Path | None) -> RecordSource:

@@ -79,6 +79,18 @@ def small_providers_tasks(environ: Mapping[str, str]) -> list[str]:
     return sorted(f"{provider}/{task}" for provider in _SMALL for task in _tasks(provider, environ))
 
 
+def tasks_like(word: str, environ: Mapping[str, str]) -> list[str]:
+    """The tasks, as ``provider/task``, that a word without a provider may mean: of that very name, else close ones.
+
+    Args:
+        word: as it was written.
+        environ: every variable.
+    """
+    names = [*small_providers_tasks(environ), *task_names(HARNESS, environ)]
+    same = [name for name in names if name.partition("/")[2] == word]
+    return same or [f"{HARNESS}/{name}" for name in HarnessIndex().like(word)]
+
+
 def _tasks(provider: str, environ: Mapping[str, str]) -> list[str]:
     if provider == HARNESS:
         return list(HarnessIndex().lines)

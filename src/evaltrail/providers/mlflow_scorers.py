@@ -21,7 +21,7 @@ from evaltrail.providers.data_task import (
     check_params,
     open_source,
 )
-from evaltrail.scoring.catalog import METRICS, make_metrics
+from evaltrail.scoring.catalog import METRICS, make_metrics, required_options
 
 PROVIDER = "mlflow"
 _PREFIX = f"{PROVIDER}."
@@ -96,6 +96,10 @@ def mlflow_task(
     options = {
         key.removeprefix(_OPTION): _setting(value) for key, value in request.params.items() if key.startswith(_OPTION)
     }
+    for option in required_options(f"{_PREFIX}{name}"):
+        if option not in options:
+            hint = f"add --param {_OPTION}{option}=..."
+            raise InputError(f"it needs the setting {option!r}", code="missing_option", where=where, hint=hint)
     (metric,) = make_metrics([{f"{_PREFIX}{name}": options}], where=where)
     metric.name = name  # as the task; ``mlflow.NAME`` tells it from ours in task files alone
     return DataTask(name, FORM, source, request, metric, is_asked=True, facts={})

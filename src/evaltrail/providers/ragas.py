@@ -23,7 +23,7 @@ from evaltrail.providers.data_task import (
 )
 from evaltrail.scoring.catalog import make_metrics
 from evaltrail.scoring.judging.judge_model import JudgeModel
-from evaltrail.scoring.judging.port import Judge, needs_of
+from evaltrail.scoring.judging.port import Judge, needs_of, questions_of
 
 PROVIDER = "ragas"
 IMPLEMENTATION = "evaltrail's own, by the definitions of ragas"
@@ -75,7 +75,7 @@ class QuestionJudge:
         self.better, self.unit, self.source, self.is_grade = judge.better, judge.unit, judge.source, judge.is_grade
         self.target, self.headers = judge.target, judge.headers
         self.fields = (*judge.fields, _QUESTION)
-        self.needs = needs_of(judge)
+        self.needs, self.questions = needs_of(judge), questions_of(judge)
         self._judge = judge
 
     async def judge(self, sample: Sample, model: JudgeModel) -> Score:

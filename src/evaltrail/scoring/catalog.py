@@ -11,10 +11,11 @@ from typing import cast
 import msgspec
 
 from evaltrail.core.errors import EvaltrailError, InputError
-from evaltrail.core.ids import nearest
+from evaltrail.core.ids import alike, did_you_mean, nearest, nearest_word
 from evaltrail.core.plugins import Registry
 from evaltrail.core.values import Json
 from evaltrail.scoring.apply import Scorer
+from evaltrail.scoring.type_words import wanted_words
 
 METRICS = Registry(
     "evaltrail.metrics",
@@ -82,6 +83,7 @@ METRICS = Registry(
 _FOLDER = "folder"
 _RUBRIC = frozenset({"definition", "grading_prompt"})
 """Options that make an unknown name a judge."""
+_LISTED = "`evaltrail ls metrics` lists them"
 _WORDS = "; YAML reads yes, no, on and off as true and false unless they stand in quotes"
 _KEYWORD = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -110,6 +112,15 @@ def make_metrics(specs: Sequence[Json], *, where: str = "metrics", folder: Path 
     return tuple(made.values())
 
 
+def required_options(name: str) -> tuple[str, ...]:
+    """The options without which a metric cannot be made.
+
+    Raises:
+        InputError: there is no such metric, or its plugin is broken.
+    """
+    return _required(inspect.signature(_factory(name, {}), eval_str=True).parameters)
+
+
 def _refuse_twice(name: str, earlier: Collection[str]) -> None:
     if name in earlier:
         raise InputError(f"metric {name!r} is named twice", code="duplicate_metric", hint="remove one of them")
@@ -133,6 +144,7 @@ def _make(name: str, options: Mapping[str, Json], folder: Path) -> Scorer:
     try:
         known = inspect.signature(factory, eval_str=True).parameters
         checked = {option: _check(name, option, value, known) for option, value in options.items()}
+        _refuse_missing(name, checked, known)
         if _FOLDER in known:
             checked[_FOLDER] = folder
         return factory(**checked)
@@ -151,12 +163,28 @@ def _factory(name: str, options: Mapping[str, Json]) -> Callable[..., Scorer]:
     try:
         return cast("Callable[..., Scorer]", METRICS.load(name))
     except InputError as error:
-        if error.code != "unknown_metric" or _RUBRIC.isdisjoint(options):
+        if error.code != "unknown_metric":
             raise
+        if _RUBRIC.isdisjoint(options):
+            raise _unknown(name, options) from None
     from evaltrail.scoring.judging.builtin import custom_judge  # noqa: PLC0415  only tasks with a rubric need it
 
     made: Callable[..., Scorer] = partial(custom_judge, name)
     return made
+
+
+def _unknown(name: str, options: Mapping[str, Json]) -> InputError:
+    """The error for a name that nobody offers: a judge whose rubric is misspelt, or the nearest metrics."""
+    for option in options:
+        meant = nearest_word(option, _RUBRIC)
+        if meant:
+            message = f"{name!r} is no metric; a judge of your own needs {meant!r} (it has {option!r})"
+            return InputError(message, code="unknown_metric", hint=f"did you mean {meant!r}?")
+    if "," in name:
+        names = ", ".join(part.strip() for part in name.split(","))
+        return InputError(f"unknown metric {name!r}", code="unknown_metric", hint=f"write a list: [{names}]")
+    hint = did_you_mean(alike(name, METRICS.names())) or _LISTED
+    return InputError(f"unknown metric {name!r}", code="unknown_metric", hint=hint)
 
 
 def _with_cut(name: str, options: Mapping[str, Json]) -> tuple[str, Mapping[str, Json]]:
@@ -167,6 +195,20 @@ def _with_cut(name: str, options: Mapping[str, Json]) -> tuple[str, Mapping[str,
             raise InputError(f"metric {name!r} has k already", code="bad_option", hint="remove the option 'k'")
         return plain, {**options, "k": int(cut)}
     return name, options
+
+
+def _refuse_missing(name: str, given: Collection[str], known: Mapping[str, inspect.Parameter]) -> None:
+    for option in _required(known):
+        if option not in given:
+            hint = f"write {{{name}: {{{option}: ...}}}}"
+            raise InputError(f"metric {name!r} needs the option {option!r}", code="missing_option", hint=hint)
+
+
+def _required(known: Mapping[str, inspect.Parameter]) -> tuple[str, ...]:
+    empty = inspect.Parameter.empty
+    return tuple(
+        word for word, each in known.items() if each.kind in _KEYWORD and each.default is empty and word != _FOLDER
+    )
 
 
 def _check(name: str, option: str, value: Json, known: Mapping[str, inspect.Parameter]) -> object:
@@ -186,5 +228,5 @@ def _check(name: str, option: str, value: Json, known: Mapping[str, inspect.Para
         raise InputError(
             f"option {option!r} of metric {name!r} cannot be {value!r}",
             code="bad_option",
-            hint=str(error).lower() + (_WORDS if "got `bool`" in str(error) else ""),
+            hint=wanted_words(str(error)) + (_WORDS if "got `bool`" in str(error) else ""),
         ) from error

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from evaltrail.core.errors import InputError
+from evaltrail.core.ids import did_you_mean
 
 LIST = Path(__file__).with_name("tasks.tsv.gz")
 TEXT = "generate_until"
@@ -74,12 +75,14 @@ class HarnessIndex:
         """All of them, sorted by name."""
         return map(_read, self.lines.values())
 
+    def like(self, name: str) -> list[str]:
+        """The closest names, else those that begin with it; not more than three."""
+        close = get_close_matches(name, self.lines, n=3, cutoff=0.75)
+        return close or [each for each in self.lines if each.startswith(name)][:3]
+
     def nearest(self, name: str) -> str:
         """``did you mean 'x'?`` with the closest name; empty where none is close."""
-        close = get_close_matches(name, self.lines, n=3, cutoff=0.75)
-        starts = [each for each in self.lines if each.startswith(name)][:3] if not close else []
-        found = close or starts
-        return f"did you mean {' or '.join(repr(each) for each in found)}?" if found else ""
+        return did_you_mean(self.like(name))
 
     def instead_of(self, name: str) -> tuple[str, ...]:
         """Names of tasks that need no log-probabilities: first those that share words with this one."""

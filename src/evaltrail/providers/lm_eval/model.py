@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
 
 _Job = TypeVar("_Job")
-_NO_SUCH_ROUTE = frozenset({"http_400", "http_404", "http_405", "http_422", "http_501", "no_logprobs", "garbage"})
+_NONE = "no_logprobs"
+_NO_SUCH_ROUTE = frozenset({"http_400", "http_404", "http_405", "http_422", "http_501", _NONE, "garbage"})
 """What endpoints without log-probabilities of the prompt say when they are asked for them."""
 
 
@@ -185,10 +186,10 @@ class EngineModel(LM):  # type: ignore[misc]  # the harness tells no types
         missing = self.unanswered.last
         if missing is not None and missing is not before and missing.reason in _NO_SUCH_ROUTE:
             names = ", ".join(self._request.instead)
-            said = missing.detail or missing.reason
+            said = f" ({missing.detail or missing.reason})" if missing.reason != _NONE else ""
             raise EndpointError(
-                f"the endpoint has no log-probabilities of a prompt ({said}), which this task needs",
-                code="no_logprobs",
+                f"the endpoint has no log-probabilities of a prompt, which this task needs{said}",
+                code=_NONE,
                 hint=f"tasks that need none can run: {names}" if names else "run a task of type generate_until",
             )
 

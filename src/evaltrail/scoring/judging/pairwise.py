@@ -43,6 +43,8 @@ class PairwiseJudge:
     better: Better = "higher"
     unit: str = "1"
     is_grade: bool = True
+    questions: int = 2
+    """Requests a sample takes at least."""
 
     def __init__(
         self,

@@ -33,3 +33,8 @@ class Judge(Instrument, Protocol):
 def needs_of(judge: Judge) -> tuple[str, ...]:
     """The columns without which a judge leaves a sample unscored, as its ``needs`` tells them."""
     return tuple(getattr(judge, "needs", ()))
+
+
+def questions_of(judge: Judge) -> int:
+    """Requests that one sample takes at least: the judge's ``questions``, or its ``votes``."""
+    return int(getattr(judge, "questions", getattr(judge, "votes", 1)))

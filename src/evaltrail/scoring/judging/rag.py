@@ -49,6 +49,8 @@ class RagJudge(ABC):
     """Names of the prompt files that it asks with."""
     needs: tuple[str, ...] = ()
     """Columns that a sample has to have."""
+    questions: int = 2
+    """Requests a sample takes at least."""
 
     def __init__(self, *, model: str = "", parameters: Parameters | None = None, seed: int = 0) -> None:
         self.target: str = model
@@ -178,6 +180,7 @@ class ContextPrecision(RagJudge):
 
     name = "ragas.context_precision"
     prompts = ("rag_useful",)
+    questions = 1
     needs = ("reference", "contexts")
 
     async def judge(self, sample: Sample, model: JudgeModel) -> Score:
@@ -235,6 +238,7 @@ class AnswerRelevancy(RagJudge):
             message = f"judge {self.name!r} cannot guess {strictness} questions"
             raise InputError(message, code="bad_option", hint=f"give strictness: 1 to {_MOST_QUESTIONS}")
         self._strictness = strictness
+        self.questions = strictness + 1
         self._embeddings = embeddings
         super().__init__(model=model, parameters=parameters, seed=seed)
 

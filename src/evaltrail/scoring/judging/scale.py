@@ -94,6 +94,12 @@ class Scale:
         kind = "a whole number" if self.is_whole else "a number"
         return f"{kind} from {self.low:g} to {self.high:g}"
 
+    def shown(self) -> str:
+        """What a person is told that the scores are: ``whole numbers 1 to 5``, ``yes or no``."""
+        if self.labels:
+            return " or ".join(word for word, _ in self.labels)
+        return f"{'whole numbers' if self.is_whole else 'numbers'} {self.low:g} to {self.high:g}"
+
     def holds(self, number: float) -> bool:
         """Whether a number lies in the range."""
         return self.low <= number <= self.high

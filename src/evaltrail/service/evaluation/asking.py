@@ -6,38 +6,31 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaltrail.bundle.answer_log import AnswerLog, answer_logs_below
+from evaltrail.bundle.answer_log import answer_logs_below
 from evaltrail.bundle.answers import StoredAnswers, journals_below
 from evaltrail.bundle.folders import make_private
-from evaltrail.bundle.journal import Journal
 from evaltrail.bundle.layout import MANIFEST
 from evaltrail.bundle.write import write_bundle
 from evaltrail.config.context_tags import context_tags
 from evaltrail.config.logs import RunLog
 from evaltrail.config.secrets import public_url
 from evaltrail.config.settings import Settings
-from evaltrail.core.answer import Answer
 from evaltrail.core.errors import EndpointError, EvaltrailError, InputError, StorageError
-from evaltrail.core.ports import FolderCall, FolderTask
+from evaltrail.core.ports import FolderTask
 from evaltrail.core.progress import ProgressSink
 from evaltrail.core.version import VERSION
-from evaltrail.models.remembered import Remembered
 from evaltrail.providers.native import NativeTask
-from evaltrail.providers.runner import run_task
-from evaltrail.providers.stored import StoredTask, score_stored
-from evaltrail.scoring.apply import Bench
-from evaltrail.service.evaluation.elsewhere import PROGRAM_LOG, read_left
-from evaltrail.service.evaluation.judge_facts import judge_facts
-from evaltrail.service.evaluation.judges import open_benches
+from evaltrail.providers.stored import StoredTask
+from evaltrail.service.evaluation.elsewhere import read_left
+from evaltrail.service.evaluation.judge_facts import judge_tags
 from evaltrail.service.evaluation.prepare import Prepared
 from evaltrail.service.evaluation.summary import Asked, build_bundle
+from evaltrail.service.evaluation.task_asking import Desk, FindAnswer, ask_task, folder_call
 from evaltrail.store.work import Work
 
-FindAnswer = Callable[[str], Answer | None]
 Notice = Callable[[str], None]
 """Told, in one sentence, what a person watching wants to know."""
 
@@ -83,7 +76,7 @@ class Asking:
         request = self._prepared.order.request
         self._log.write(f"asking {request.target.id} at {public_url(request.target.url) or 'no endpoint'}")
         asked = self._ask()
-        tags, command = self._tags(), self._prepared.order.command
+        tags, command = self._tags(), self._prepared.command(self._settings)
         write_bundle(
             folder,
             lambda made: build_bundle(
@@ -100,8 +93,7 @@ class Asking:
 
     def _tags(self) -> dict[str, str]:
         """What the order says of the result, and the commit and build that it came from."""
-        judges = sorted({grading.target.id for task in self._prepared.gradings for grading in task} - {""})
-        said = {"evaltrail.judge": ", ".join(judges)} if judges else {}
+        said = judge_tags(self._prepared.gradings)
         return {**context_tags(self._settings.environ, Path()), **said, **self._prepared.order.tags}
 
     def _ask(self) -> dict[str, Asked]:
@@ -119,37 +111,16 @@ class Asking:
         return asked
 
     async def _ask_task(self, number: int, task: NativeTask | StoredTask, stored: FindAnswer) -> Asked:
-        limits, environ = self._prepared.order.request.limits, self._settings.environ
-        async with AsyncExitStack() as stack:
-            journal = stack.enter_context(Journal(self._work.journal(number), task.repeats))
-            is_whole = not journal.done
-            started = time.monotonic()
-            benches: tuple[Bench, ...] = ()
-            log: AnswerLog | None = None
-            if gradings := self._prepared.gradings[number]:
-                log = stack.enter_context(closing(AnswerLog(self._work.judged, self._earlier_verdicts())))
-                benches = await open_benches(gradings, stack, limits=limits, environ=environ, log=log)
-            concurrency, progress = limits.concurrency, self._watch.progress
-            if isinstance(task, StoredTask):
-                await score_stored(task, journal, concurrency=concurrency, on_progress=progress, benches=benches)
-            else:
-                model = self._prepared.open_model(task, self._settings)
-                if log is not None:  # a judge that gives out must not cost the answers that it was to judge
-                    model = Remembered(model, log.find, log.keep)
-                await stack.enter_async_context(model)
-                await run_task(
-                    task,
-                    model,
-                    journal,
-                    concurrency=concurrency,
-                    stored=stored,
-                    on_progress=progress,
-                    benches=benches,
-                )
-            seconds = time.monotonic() - started if is_whole else None
-            self._log.write(f"{task.name}: {len(journal.done)} samples are answered")
-            facts = judge_facts(gradings, self._settings.home)
-            return Asked(samples=journal.samples(), seconds=seconds, facts=facts)
+        desk = Desk(
+            journal=self._work.journal(number),
+            judged=self._work.judged,
+            earlier_verdicts=self._earlier_verdicts() if self._prepared.gradings[number] else (),
+            stored=stored,
+            progress=self._watch.progress,
+        )
+        asked = await ask_task(self._prepared, number, task, desk, self._settings)
+        self._log.write(f"{task.name}: {task.total} samples are answered")
+        return asked
 
     def _attempted(self, number: int, task: FolderTask) -> Asked:
         """What another program left, or why it left nothing: one program that fails does not stop the other tasks.
@@ -168,19 +139,10 @@ class Asking:
 
     def _run_elsewhere(self, number: int, task: FolderTask) -> Asked:
         """What another program left of its task, read."""
-        order, place = self._prepared.order, make_private(self._work.place(number))
+        place = make_private(self._work.place(number))
         is_whole = not any(place.iterdir())
         started = time.monotonic()
-        call = FolderCall(
-            target=order.request.target,
-            limits=order.request.limits,
-            api_key=self._prepared.key,
-            environ=self._settings.environ,
-            on_progress=self._watch.progress,
-            log=place / PROGRAM_LOG,
-            secrets=(self._prepared.key, *order.request.target.headers.values()),
-        )
-        left = task.run(place, call)
+        left = task.run(place, folder_call(self._prepared, self._settings, place, self._watch.progress))
         seconds = time.monotonic() - started if is_whole else None
         self._log.write(f"{task.name}: {task.provider} has ended")
         return Asked(seconds=seconds, left=read_left(left, task))

@@ -141,7 +141,10 @@ def shortcomings(bundle: ResultBundle, allowed: float) -> list[EvaltrailError]:
         counts = task.counts
         unscored = counts.total - counts.scored
         if unscored > round(allowed * counts.total, 6):
-            hint = f"`evaltrail samples {bundle.id} --unscored` shows them; --allow-unscored SHARE (allow_unscored= in Python) accepts them"
+            hint = (
+                f"`evaltrail samples {bundle.id} --unscored` shows them; "
+                "--allow-unscored SHARE (allow_unscored= in Python) accepts them"
+            )
             if any(reason.startswith("judge_") for reason in counts.unscored):
                 hint += f"; `evaltrail score {bundle.id} --metrics ...` has the stored answers judged again"
             found.append(EvaltrailError(_shortage(task), code="unscored", where=task.name, hint=hint))

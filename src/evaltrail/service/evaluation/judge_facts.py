@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # what shows results has no need of what asks judges
 
 UNCALIBRATED = "uncalibrated"
 _PREFIX = "judge."
+_BASELINE = "baseline:"
 _CALIBRATION = ".calibration"
 
 
@@ -39,6 +40,16 @@ def judge_facts(gradings: Iterable[Grading], home: Path) -> Mapping[str, Scalar]
     return facts
 
 
+def judge_tags(gradings: Iterable[Iterable[Grading]]) -> dict[str, str]:
+    """The tag that names the models which judged; none where none did.
+
+    Args:
+        gradings: the judges of each task, with their models.
+    """
+    names = sorted({grading.target.id for task in gradings for grading in task} - {""})
+    return {"evaltrail.judge": ", ".join(names)} if names else {}
+
+
 def without_judge_facts(config: Mapping[str, Scalar]) -> dict[str, Scalar]:
     """The settings without what they say of judges."""
     return {name: value for name, value in config.items() if not name.startswith(_PREFIX)}
@@ -54,4 +65,6 @@ def judge_lines(config: Mapping[str, Scalar]) -> Iterator[str]:
     for name, told in config.items():
         if name.startswith(_PREFIX) and name.endswith(_CALIBRATION):
             metric = name.removeprefix(_PREFIX).removesuffix(_CALIBRATION)
-            yield f"{metric} is judged by {config.get(f'{_PREFIX}{metric}.model')}: {told}"
+            model = str(config.get(f"{_PREFIX}{metric}.model"))
+            known = " (a baseline: it reads no rubric)" if model.startswith(_BASELINE) else ""
+            yield f"{metric} is judged by {model}{known}: {told}"

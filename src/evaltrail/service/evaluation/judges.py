@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
@@ -10,7 +11,7 @@ from evaltrail.bundle.answer_log import AnswerLog
 from evaltrail.config.secrets import find_key, public_url, same_host
 from evaltrail.config.settings import Settings
 from evaltrail.core.errors import InputError
-from evaltrail.core.request import ModelTarget, RequestLimits, Wording
+from evaltrail.core.request import EvaluationRequest, ModelTarget, RequestLimits, Wording
 from evaltrail.models.address import parse_address
 from evaltrail.models.remembered import Remembered
 from evaltrail.models.target import open_model
@@ -20,13 +21,19 @@ from evaltrail.scoring.judging.port import Judge
 
 OWN_MODEL = "own:"
 """How a judge's target begins that asks a model by itself: its name comes behind it, or nothing where code scores."""
+SELF_JUDGED = ("ragas",)
+"""Providers whose tasks the model under test may judge where no other judge is named."""
 _OPENAI = "https://api.openai.com/v1"
 _WORDING = Wording(
     url="EVALTRAIL_JUDGE or the metric's `model`",
     api_key_env="EVALTRAIL_JUDGE_API_KEY_ENV=NAME",
     resume="the same again",
 )
-_FORMS = "write openai:/NAME, or http://host/v1#NAME"
+_HOW = (
+    "name it by --judge SPEC (run, score), judge=SPEC (Python), the metric's `model`, or EVALTRAIL_JUDGE;"
+    " SPEC is openai:/NAME or http://host/v1#NAME"
+)
+_NAME = re.compile(r"[\w./@:-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,15 +83,43 @@ def find_gradings(
             raise InputError(
                 f"the metric {judge.name!r} needs a model that judges",
                 code="missing_judge",
-                hint=f"set EVALTRAIL_JUDGE, or name one in the metric's `model`: {_FORMS}",
+                hint=_HOW,
             )
         else:
             target = _target(named, settings, tested)
         target = replace(target, headers={**target.headers, **judge.headers})
-        made.append(
-            Grading(judge=judge, target=target, key=find_key(target, settings.openai_base_url, settings.environ))
-        )
+        key = find_key(target, settings.openai_base_url, settings.environ)
+        if not key and not target.headers and same_host(target.url, _OPENAI):
+            raise InputError(
+                f"the metric {judge.name!r} is to be judged at OpenAI's own endpoint, and OPENAI_API_KEY is not set",
+                code="missing_key",
+                hint="export OPENAI_API_KEY=..., or OPENAI_BASE_URL where the judge is served elsewhere",
+            )
+        made.append(Grading(judge=judge, target=target, key=key))
     return tuple(made)
+
+
+def named_judge(request: EvaluationRequest) -> str:
+    """The judge that the request's parameters name; empty where they name none.
+
+    Raises:
+        InputError: its URL has a query, where keys sometimes stand, and parameters are logged.
+    """
+    named = str(request.params.get("judge") or "")
+    if "?" in named:
+        raise InputError(
+            "the URL of the judge holds a query, and parameters are logged",
+            code="bad_judge",
+            where="judge",
+            hint="set EVALTRAIL_JUDGE to it instead, which is not logged",
+        )
+    return named
+
+
+def public_judge(named: str) -> str:
+    """A judge's name as it may be shown and logged: its URL without user, password and query."""
+    url, sign, model = named.partition("#")
+    return f"{public_url(url)}{sign}{model}" if "://" in url else named
 
 
 async def open_benches(
@@ -124,10 +159,19 @@ def _target(named: str, settings: Settings, tested: ModelTarget) -> ModelTarget:
     else:
         url, _, model = named.partition("#")
     if not model or "://" not in url:
-        shown = public_url(named) if "://" in named else named
-        raise InputError(f"the judge {shown!r} names no model and endpoint", code="bad_judge", hint=_FORMS)
+        message = f"the judge {public_judge(named)!r} names no model and endpoint"
+        raise InputError(message, code="bad_judge", hint=_correction(named))
     parse_address(url)
     variable = settings.judge_api_key_env
     if not variable and same_host(url, tested.url):
         variable = tested.api_key_env
     return ModelTarget(id=model, url=url, api_key_env=variable)
+
+
+def _correction(named: str) -> str:
+    """What a name without model or endpoint may have been meant to be."""
+    if "://" in named:
+        return f"write {public_url(named)}#NAME"
+    name = named.removeprefix("openai:").strip("/#")
+    name = name if _NAME.fullmatch(name) else "NAME"
+    return f"write openai:/{name}, or http://host/v1#{name}"

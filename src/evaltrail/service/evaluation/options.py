@@ -12,6 +12,7 @@ import msgspec
 from evaltrail.core.errors import InputError
 from evaltrail.core.ids import nearest
 from evaltrail.core.trace_choice import read_trace_choice
+from evaltrail.core.values import Scalar
 
 
 def check_options(options: Mapping[str, Any], kind: type, verb: str) -> dict[str, Any]:
@@ -42,6 +43,22 @@ def chosen(options: Mapping[str, Any], kind: type) -> dict[str, Any]:
     names = {field.name for field in fields(kind)}
     given = {name: value for name, value in options.items() if name in names}
     return {name: tuple(value) if name == "sample_ids" else value for name, value in given.items()}
+
+
+def with_judge(params: Mapping[str, Scalar], judge: str) -> dict[str, Scalar]:
+    """The parameters with the run's judge among them, as ``judge``.
+
+    Args:
+        params: as they were given.
+        judge: which model judges; empty = as they say.
+
+    Raises:
+        InputError: they name another one.
+    """
+    if judge and params.get("judge", judge) != judge:
+        hint = "keep one of them: `judge` alone, or the parameter"
+        raise InputError("two judges are named", code="usage", where="judge", hint=hint)
+    return {**params, "judge": judge} if judge else dict(params)
 
 
 def _converted(value: object, kind: Any) -> object:

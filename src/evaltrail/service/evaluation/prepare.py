@@ -11,7 +11,6 @@ from evaltrail.config.settings import Settings
 from evaltrail.core.errors import InputError
 from evaltrail.core.ids import digest
 from evaltrail.core.ports import Model
-from evaltrail.core.request import EvaluationRequest
 from evaltrail.core.result import Origin, ResultBundle, TaskResult
 from evaltrail.core.values import Json
 from evaltrail.core.version import VERSION
@@ -20,8 +19,9 @@ from evaltrail.providers.catalog import Task, open_task
 from evaltrail.providers.native import NativeTask
 from evaltrail.providers.stored import StoredTask
 from evaltrail.service.evaluation.elsewhere import readers_for
-from evaltrail.service.evaluation.judges import Grading, find_gradings
+from evaltrail.service.evaluation.judges import SELF_JUDGED, Grading, find_gradings, named_judge, public_judge
 from evaltrail.service.evaluation.order import Order, check_limits
+from evaltrail.service.evaluation.report import repeat_words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +64,14 @@ class Prepared:
             wording=self.order.wording,
         )
 
+    def command(self, settings: Settings) -> tuple[str, ...]:
+        """How to repeat it, with the judge that a variable of this process names."""
+        words = self.order.command or repeat_words(self.order.request)
+        is_silent = "--judge" not in words and any(
+            not grading.judge.target for task in self.gradings for grading in task
+        )
+        return (*words, "--judge", public_judge(settings.judge)) if is_silent and settings.judge else words
+
     def unasked(self) -> ResultBundle:
         """What the bundle would say if nothing had been asked yet."""
         now = datetime.now(UTC)
@@ -98,14 +106,14 @@ def prepare(order: Order, settings: Settings) -> Prepared:
         if names.count(name) > 1:
             raise InputError(f"two tasks are called {name!r}", code="duplicate_task", hint="rename one of them")
     key = find_key(request.target, settings.openai_base_url, settings.environ)
-    judge = _named_judge(request)
+    judge = named_judge(request)
     gradings = tuple(
         find_gradings(
             task.metrics if isinstance(task, NativeTask | StoredTask) else (),
             settings,
             default=judge,
             tested=request.target,
-            may_be_tested=task.provider == "ragas",
+            may_be_tested=task.provider in SELF_JUDGED,
         )
         for task in tasks
     )
@@ -122,20 +130,3 @@ def prepare(order: Order, settings: Settings) -> Prepared:
 
         check_delivery(prepared.unasked(), order.delivery, settings)
     return prepared
-
-
-def _named_judge(request: EvaluationRequest) -> str:
-    """The judge that the request's parameters name; empty where they name none.
-
-    Raises:
-        InputError: its URL has a query, where keys sometimes stand, and parameters are logged.
-    """
-    named = str(request.params.get("judge") or "")
-    if "?" in named:
-        raise InputError(
-            "the URL of the judge holds a query, and parameters are logged",
-            code="bad_judge",
-            where="judge",
-            hint="set EVALTRAIL_JUDGE to it instead, which is not logged",
-        )
-    return named

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
 
@@ -12,6 +12,7 @@ from evaltrail.config.settings import Settings
 from evaltrail.core.errors import InputError
 from evaltrail.providers.native import Item, NativeTask
 from evaltrail.service.deliver import complete_options, open_destination
+from evaltrail.service.evaluation.judge_preview import preview_judges, turns_text
 from evaltrail.service.evaluation.order import Order
 from evaltrail.service.evaluation.prepare import prepare
 
@@ -28,7 +29,7 @@ class Preview:
 
 
 def preview(order: Order, settings: Settings, *, prompts: int, with_plan: bool) -> Preview:
-    """The first prompts of each task, what all would cost, and (``with_plan``) the run that would land.
+    """The first prompts of each task and of its judges, what all would cost, and (``with_plan``) the run to land.
 
     Raises:
         InputError: the order cannot be run.
@@ -49,12 +50,12 @@ def preview(order: Order, settings: Settings, *, prompts: int, with_plan: bool) 
             f" (characters / {_CHARACTERS_A_TOKEN})"
             + (f", at most {cost['completion_tokens']:,} answer tokens" if cost["completion_tokens"] else "")
         )
-        judges = {grading.judge.name: grading.target.id for grading in gradings if grading.target.id}
-        lines += [
-            f"{task.name}: {metric} is judged by {model}, whose requests come on top"
-            for metric, model in judges.items()
-        ]
-        shown.append({"task": task.name, "prompts": first, **cost, **({"judges": judges} if judges else {})})
+        judges = preview_judges(task, gradings)
+        for judge in judges:
+            lines += [f"--- {task.name}, prompt of {judge.metric}\n{judge.prompt}"] if judge.prompt else []
+            lines.append(f"{task.name}: {judge.line()}")
+        told = {"judges": {judge.metric: judge.model for judge in judges}, "judging": [*map(asdict, judges)]}
+        shown.append({"task": task.name, "prompts": first, **cost, **(told if judges else {})})
     data: dict[str, Any] = {"model": order.request.target.id, "tasks": shown}
     if with_plan and order.delivery is not None:
         plans = open_destination(settings).plan(prepared.unasked(), complete_options(order.delivery, settings))
@@ -90,5 +91,5 @@ def _prompt_text(task: NativeTask, item: Item) -> str:
     except InputError as error:
         return f"cannot be asked: {error}"
     if prompt.messages:
-        return "\n".join(f"[{turn['role']}] {turn['content']}" for turn in prompt.messages)
+        return turns_text(prompt.messages)
     return prompt.text

@@ -10,6 +10,7 @@ from evaltrail.core.metric import MetricValue
 from evaltrail.core.request import EvaluationRequest, RequestLimits
 from evaltrail.core.result import Counts, ResultBundle, TaskResult
 from evaltrail.service.evaluation.judge_facts import judge_lines
+from evaltrail.service.evaluation.judges import public_judge
 
 
 def write_report(bundle: ResultBundle, request: EvaluationRequest, command: Sequence[str] = ()) -> str:
@@ -28,12 +29,12 @@ def write_report(bundle: ResultBundle, request: EvaluationRequest, command: Sequ
         lines += (_row(task, metric) for metric in task.metrics)
     for task in bundle.tasks:
         lines += _about(task)
-    lines += ["", "## How to repeat it", "", "```sh", shlex.join(command) or repeat_command(request), "```", ""]
+    lines += ["", "## How to repeat it", "", "```sh", shlex.join(command or repeat_words(request)), "```", ""]
     return "\n".join(lines)
 
 
-def repeat_command(request: EvaluationRequest) -> str:
-    """The command line that asks for the same again; header values are left out."""
+def repeat_words(request: EvaluationRequest) -> tuple[str, ...]:
+    """The words of the command line that asks for the same again; header values are left out."""
     target, limits = request.target, request.limits
     words = ["evaltrail", "run", *request.tasks, "--model", target.id]
     flags: dict[str, str | float | None] = {
@@ -59,8 +60,8 @@ def repeat_command(request: EvaluationRequest) -> str:
     for name in target.headers:
         words += ["--header", f"{name}=..."]
     for key, value in request.params.items():
-        words += ["--param", f"{key}={value}"]
-    return shlex.join(words)
+        words += ["--judge", public_judge(str(value))] if key == "judge" else ["--param", f"{key}={value}"]
+    return tuple(words)
 
 
 def count_line(counts: Counts) -> str:

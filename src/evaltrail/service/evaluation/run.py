@@ -17,7 +17,7 @@ from evaltrail.destinations.mlflow.active import join_session
 from evaltrail.providers.catalog import needs_no_url
 from evaltrail.service.evaluation.asking import Watch
 from evaltrail.service.evaluation.evaluate import evaluate
-from evaltrail.service.evaluation.options import check_options, chosen
+from evaltrail.service.evaluation.options import check_options, chosen, with_judge
 from evaltrail.service.evaluation.order import Order, Result
 
 
@@ -42,6 +42,8 @@ class RunOptions(TypedDict, total=False):
     """Times each sample is asked."""
     limits: RequestLimits
     """Concurrency, rates, time-out in seconds, retries."""
+    judge: str
+    """Which model judges where a metric names none: ``openai:/NAME``, ``URL#model``; default EVALTRAIL_JUDGE."""
     params: Mapping[str, Scalar]
     """Logged with the run."""
     tracking_uri: str
@@ -95,10 +97,11 @@ def run(tasks: str | Path | Sequence[str | Path], *, model: str, **options: Unpa
     checked = cast("RunOptions", check_options(options, RunOptions, "run"))
     settings = load_settings()
     names = [str(tasks)] if isinstance(tasks, str | Path) else [str(task) for task in tasks]
+    params = with_judge(checked.get("params", {}), checked.get("judge", ""))
     request = EvaluationRequest(
         tasks=tuple(names),
         target=_target(model, checked, settings.openai_base_url, names=names),
-        **chosen(checked, EvaluationRequest),
+        **chosen({**checked, "params": params}, EvaluationRequest),
     )
     delivery = join_session(DeliveryOptions(**chosen(checked, DeliveryOptions)))
     out = checked.get("out")

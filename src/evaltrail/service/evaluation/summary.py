@@ -43,7 +43,7 @@ class Asked:
     left: Left | None = None
     """What a program left that ran the task."""
     error: EvaltrailError | None = None
-    """Why it left nothing."""
+    """Why there is nothing of it."""
     facts: Mapping[str, Scalar] = field(default_factory=dict)
     """What is to be said of the task's judges, beside its settings."""
 
@@ -77,7 +77,7 @@ def build_bundle(
         for number, task in enumerate(tasks):
             if isinstance(task, NativeTask | StoredTask):
                 known = asked.get(task.name) or Asked(samples=JournalSamples(work.journal(number)))
-                results.append(_summarise(task, known, table, version))
+                results.append(_failed(task, known.error) if known.error else _summarise(task, known, table, version))
             else:
                 results += _taken_over(task, asked[task.name], table, names)
     for number, task in enumerate(tasks):
@@ -125,15 +125,7 @@ def _taken_over(task: FolderTask, asked: Asked, table: SamplesWriter, names: set
         names: that results of the bundle have already; those that are made here are added.
     """
     if asked.error is not None:
-        yield TaskResult(
-            name=task.name,
-            provider=task.provider,
-            provider_version=task.provider_version,
-            config=task.config(),
-            dataset=task.dataset,
-            status="failed",
-            error=str(asked.error).removeprefix(f"{task.provider}/").removeprefix(f"{task.name}: "),
-        )
+        yield replace(_failed(task, asked.error), provider_version=task.provider_version)
     for result in asked.left.results if asked.left is not None else ():
         totals = Totals()
         name = _free_name(result.name, task.name, names)
@@ -154,6 +146,18 @@ def _taken_over(task: FolderTask, asked: Asked, table: SamplesWriter, names: set
             status="failed" if is_failed else result.status,
             error="no sample could be scored" if is_failed and not result.error else result.error,
         )
+
+
+def _failed(task: Task, error: EvaltrailError) -> TaskResult:
+    """The result of a task that has none."""
+    return TaskResult(
+        name=task.name,
+        provider=task.provider,
+        config=task.config(),
+        dataset=task.dataset,
+        status="failed",
+        error=str(error).removeprefix(f"{task.provider}/").removeprefix(f"{task.name}: "),
+    )
 
 
 def _free_name(name: str, task: str, taken: Collection[str]) -> str:

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from evaltrail.config.settings import Settings
-from evaltrail.core.errors import InterruptError
+from evaltrail.core.errors import InputError, InterruptError
 from evaltrail.core.job import JobSpec
 from evaltrail.core.metric import MetricValue
 from evaltrail.service.history.invocations import known_executions
 from evaltrail.service.launching.following import Followed, Launched
+from evaltrail.service.launching.native_order import BUNDLE
 from evaltrail.service.record import metric_object
 from evaltrail.store.job_files import JobOutcome
 from evaltrail.store.job_folders import job_state
@@ -78,7 +79,20 @@ def _job(spec: JobSpec, folder: Path, outcome: JobOutcome) -> dict[str, Any]:
         "counts": dict(outcome.counts),
         "receipts": list(delivery.receipts) if delivery else [],
         "errors": list(outcome.errors),
+        "judges": _judges(folder) if outcome.metrics else [],
     }
+
+
+def _judges(folder: Path) -> list[str]:
+    """One line on each judge of a native job."""
+    from evaltrail.bundle.read import read_bundle  # noqa: PLC0415  needed once the work is done
+    from evaltrail.service.evaluation.judge_facts import judge_lines  # noqa: PLC0415  the same
+
+    try:
+        bundle = read_bundle(folder / BUNDLE)
+    except InputError:  # the job has told that itself
+        return []
+    return [line for task in bundle.tasks for line in judge_lines(task.config)]
 
 
 def _results(launched: Launched, settings: Settings) -> Mapping[str, Mapping[str, MetricValue]]:

@@ -16,11 +16,8 @@ from evaltrail.core.result import ResultBundle
 from evaltrail.service.evaluation.asking import Asking, Watch
 from evaltrail.service.evaluation.prepare import prepare
 from evaltrail.service.launching.job_documents import write_documents
-from evaltrail.service.launching.native_order import native_order
+from evaltrail.service.launching.native_order import BUNDLE, native_order
 from evaltrail.store.work import claim_work
-
-BUNDLE = Path("artifacts", "bundle")
-"""Where a job of ours keeps its bundle, below its folder."""
 
 
 def run_native(spec: JobSpec, folder: Path, settings: Settings, watch: Watch, log: RunLog) -> ResultBundle:

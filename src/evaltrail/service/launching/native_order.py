@@ -5,7 +5,7 @@ Loads neither engine nor destination: a launcher has to be quick.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,8 +18,11 @@ from evaltrail.core.request import EvaluationRequest, ModelTarget, RequestLimits
 from evaltrail.core.values import Json, Scalar
 from evaltrail.models.address import parse_address
 from evaltrail.providers.catalog import open_task
+from evaltrail.scoring.judging.port import Judge
 from evaltrail.service.evaluation.order import Order, check_limits
 
+BUNDLE = Path("artifacts", "bundle")
+"""Where a job of ours keeps its bundle, below its folder."""
 _GENERATION = {"temperature": "temperature", "top_p": "top_p", "max_new_tokens": "max_tokens"}
 """The launcher's word to the endpoint's."""
 _LIMITS = {"parallelism": "concurrency", "request_timeout": "timeout_s", "max_retries": "max_retries"}
@@ -27,6 +30,10 @@ _EXTRA = ("generation", "headers", "repeats", "rpm", "samples", "seed", "tpm")
 """What we act on below ``params.extra``; the rest is for the task's provider, and logged with the run."""
 _PATHS = ("dataset_path", "include_path")
 """Parameters that name a place, relative to where the job was launched."""
+_JUDGE = (
+    "set config.params.extra.judge below nemo_evaluator_config, the metric's `model`, or EVALTRAIL_JUDGE:"
+    " openai:/NAME or http://host/v1#NAME"
+)
 _ROUTES = {"chat": "/chat/completions", "completions": "/completions", "completions_logprob": "/completions"}
 
 
@@ -73,8 +80,28 @@ def check_native(spec: JobSpec, settings: Settings) -> None:
     """
     order = native_order(spec)
     check_limits(order.request.limits, order.allow_unscored)
-    open_task(spec.place, order.request, datasets_dir=settings.datasets_dir, environ=settings.environ)
+    task = open_task(spec.place, order.request, datasets_dir=settings.datasets_dir, environ=settings.environ)
     find_key(order.request.target, settings.openai_base_url, settings.environ)
+    judges = [metric for metric in getattr(task, "metrics", ()) if isinstance(metric, Judge)]
+    if judges:
+        _check_judges(judges, order.request, settings, provider=task.provider)
+
+
+def _check_judges(judges: Sequence[Judge], request: EvaluationRequest, settings: Settings, *, provider: str) -> None:
+    from evaltrail.service.evaluation import judges as found  # noqa: PLC0415  it loads the engine
+
+    try:
+        found.find_gradings(
+            judges,
+            settings,
+            default=found.named_judge(request),
+            tested=request.target,
+            may_be_tested=provider in found.SELF_JUDGED,
+        )
+    except InputError as error:
+        if error.code == "missing_judge":
+            error.hint = _JUDGE
+        raise
 
 
 def _wording(spec: JobSpec) -> Wording:

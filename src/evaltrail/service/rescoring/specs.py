@@ -13,6 +13,7 @@ from evaltrail.core.values import Json
 from evaltrail.scoring.apply import Scorer
 from evaltrail.scoring.catalog import make_metrics
 
+_SPACES = "separate names by spaces"
 _ENDINGS = (".yaml", ".yml")
 
 
@@ -47,6 +48,11 @@ def _made(word: str) -> tuple[Scorer, ...]:
         return make_metrics(list(_entries(content, word)), where=f"{word}: metrics", folder=file.parent)
     if word.lstrip().startswith(("{", "[")):
         return make_metrics(list(_entries(_parsed(word, word), word)), where="--metrics")
+    if "," in word:
+        names = " ".join(part.strip() for part in word.split(","))
+        raise InputError(
+            f"unknown metric {word!r}", code="unknown_metric", where="--metrics", hint=f"{_SPACES}: {names}"
+        )
     return make_metrics([word], where="--metrics")
 
 
