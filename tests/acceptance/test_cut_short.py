@@ -105,9 +105,11 @@ def test_an_interrupted_run_says_130_and_goes_on(evaltrail, endpoint, stop):
 def test_the_same_command_beside_a_running_one_is_refused(evaltrail, endpoint):
     """It waits for nothing: exit 2 with the process's number, and the first one is not disturbed."""
     words = words_for(evaltrail, endpoint, "--no-deliver")
+    endpoint.configure(latency_ms=500)  # so that the first is still at it, however busy the machine
     process = evaltrail.start(*words)
-    until(lambda: endpoint.stats()["total"] >= 10)
+    until(lambda: endpoint.stats()["total"] >= IN_FLIGHT)
     second = evaltrail(*words)
+    endpoint.configure(latency_ms=1)
     assert (second.code, second.object["errors"][0]["code"]) == (2, "already_running")
     assert str(process.pid) in one_error(second)
     first = ended(process)
@@ -119,8 +121,10 @@ def test_status_tells_how_far_a_running_evaluation_is(evaltrail, endpoint):
     words = words_for(evaltrail, endpoint, "--no-deliver")
     process = evaltrail.start(*words)
     until(lambda: endpoint.stats()["ok"] >= 50)
+    endpoint.configure(latency_ms=500)
     evaluation_id = evaltrail.runs()[0]["evaluation_id"]
     now = evaltrail("status", evaluation_id[:6], "--json").object
+    endpoint.configure(latency_ms=1)
     done = ended(process)
     after = evaltrail("status", evaluation_id, "--json").object
     assert (now["state"], now["progress"]["total"]) == ("running", ITEMS)
