@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from judge_server import JudgeServer
 
 _PAGE = Path(__file__).resolve().parents[2] / "docs" / "evaluate.md"
 
 
+@pytest.mark.slow
 def test_the_page_on_evaluate_works_as_written(evaltrail, tracking, experiment):
     """All blocks in one program, with a judge that EVALTRAIL_JUDGE names: four runs, one of them of two."""
     text = _PAGE.read_text(encoding="utf-8")

@@ -146,6 +146,7 @@ def test_an_export_that_was_killed_is_completed_by_the_same_command(evaltrail, e
     assert evaltrail("sync").out == "nothing waits\n"
 
 
+@pytest.mark.slow
 def test_twenty_tasks_of_one_name_keep_every_value(export):
     """20 jobs of 59 values, all different: 1180 under unique names in one run, and 59 in each job's own."""
     for number in range(20):

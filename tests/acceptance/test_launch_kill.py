@@ -138,7 +138,8 @@ def test_a_launcher_sees_that_a_job_was_killed(launching, endpoint):
     assert "SIGKILL" in (first / "logs" / "stdout.log").read_text()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_launch_ends_its_jobs_and_goes_on_later(launching, endpoint, number):
     """Ctrl-C or SIGTERM: exit code 130, the marker of an interruption, nothing left running; `resume` goes on."""
     process = begun(launching, jobs=2)

@@ -36,6 +36,7 @@ def test_a_shipped_task_lands_as_one_run(run, tmp_path, tracking, experiment):
     assert [value for name, value in landed.data.metrics.items() if name.endswith("flexible-extract")] == [0.9]
 
 
+@pytest.mark.slow
 def test_documents_without_an_answer_make_it_partial(run, endpoint, tmp_path):
     """Exit code 1, the reasons counted, the score over the others alone."""
     endpoint.configure(p400=0.2)

@@ -205,6 +205,7 @@ def test_a_job_is_called_off_before_anybody_begins_it(workers, endpoint):
     assert endpoint.stats()["total"] == 0
 
 
+@pytest.mark.slow
 def test_bad_orders_are_refused_before_anything_is_queued(workers, endpoint):
     """Exit code 2, with the next step; the queue stays empty."""
     words = words_for(workers, endpoint, count=10)

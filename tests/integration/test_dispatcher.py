@@ -119,6 +119,7 @@ def test_a_worker_that_is_told_to_end_hands_its_unit_back(environ, queue):
     assert (unit.state, unit.attempts_left, unit.owner) == ("waiting", 3, "")
 
 
+@pytest.mark.slow
 def test_workers_of_a_killed_dispatcher_leave(environ, queue):
     """kill -9 of the parent: the children hand back what they do and end, at once and not when the lease is over."""
     job_id = submit(queue, "wait")

@@ -199,6 +199,7 @@ def test_a_group_of_tasks_is_one_run(tmp_path):
     assert {name: metric.value for name, metric in found.items()} == {"sums": 0.9, "few": 0.0, "both": 0.72}
 
 
+@pytest.mark.slow
 def test_samples_and_shares_are_taken(tmp_path):
     """--samples by place, --limit as a share, --seed into every request."""
     folder = sums_task(tmp_path / "tasks")
