@@ -31,7 +31,7 @@ LANDING = "landing"
 PARTS = {
     "gathering": "Gathering",
     "invocations": "Invocations",
-    "judging": "Judging",
+    "judge_peer": "Judging",
     "lm_eval_peer": "lm-evaluation-harness through our engine",
 }
 """Module to title; each has ``run(repeats)`` and ``WAY``."""

@@ -128,7 +128,7 @@ def running() -> str:
 
 @pytest.mark.slow
 def test_a_job_ends_with_its_wall_time(tmp_path):
-    """What takes too long is ended, and told apart from what ends by itself; its code may be 0, as the harness likes."""
+    """What takes too long is ended and told apart from what ends by itself; its code may be 0 all the same."""
     ended = run_harness(job_spec("hang", walltime_s=0.5), tmp_path, environ=harness_environ())
     assert ended.is_timed_out
 

@@ -1,6 +1,6 @@
 """Judging stored outputs: evaltrail beside the async floor and beside mlflow.genai.evaluate, with the same judge.
 
-Usage: python benchmarks/judging.py [REPEAT]
+Usage: python benchmarks/judge_peer.py [REPEAT]
 """
 
 from __future__ import annotations
