@@ -125,3 +125,13 @@ def test_every_number_of_a_table_is_kept(tmp_path_factory, rows, width):
         return
     numbers = {cell for row in content for cell in row[1:] if isinstance(cell, float)}
     assert numbers <= kept_numbers(bundle), (text, skipped(bundle))
+
+
+def test_a_word_in_a_scores_place_does_not_swallow_its_shots(tmp_path):
+    """A word is a setting, which has no step to bear the number of shots: that is kept as a number."""
+    scores = [{"score": 7000.5}, {"num_shots": 5001, "score": "text"}]
+    content = [{"task_name": "a", "scores": scores}]
+    bundle = READER.read(write(tmp_path, "multilingual/aggregate_scores.json", content))
+    assert_nothing_lost(content, bundle)
+    assert bundle.params["0.scores.1.score"] == "text"
+    assert {metric.name: metric.value for metric in bundle.tasks[0].metrics}["score_num_shots"] == 5001

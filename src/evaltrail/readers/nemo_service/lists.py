@@ -48,14 +48,20 @@ def _parse_score(score: Json, task: TaskDraft, path: tuple[str, ...]) -> None:
     read: set[str] = {"metric"} if metric else set()
     if "score" in score:
         value = score["score"]
-        where = f"score at num_shots {shots}" if step else "score"
+        is_told = step is not None and not (isinstance(value, Mapping | list | bool) or _is_word(value))
+        where = f"score at num_shots {shots}" if step and is_told else "score"
         task.measure(name, value, *path, where, step=step or 0, stderr=score.get("stderr"))
         read |= {"score", "stderr"}
-        if shots is None or (step is not None and not isinstance(value, Mapping | list | bool)):
+        if shots is None or is_told:  # else it is no number that a step could bear, nor a note that names it
             read.add("num_shots")
     for key, inner in score.items():
         if key not in read:
             task.measure(f"{name}_{key}", inner, *path, key, step=step or 0)
+
+
+def _is_word(value: Json) -> bool:
+    """Whether it is a text that stands for itself, not for a number or a missing one."""
+    return isinstance(value, str) and number(value) is None and value.strip().casefold() not in MISSING
 
 
 def parse_bigcode(value: Json, draft: Draft) -> None:
