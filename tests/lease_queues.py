@@ -15,7 +15,7 @@ from evaltrail.jobs.failure import Failure
 from evaltrail.jobs.lease import LeaseQueue
 from evaltrail.jobs.order import NewJob, NewUnit
 from evaltrail.store.database import open_database
-from evaltrail.store.tables import ENDPOINT_CAP, JOB, UNIT
+from evaltrail.store.tables import ENDPOINT_CAP, JOB, UNIT, WORKER
 
 DIALECTS = ("sqlite", "postgresql")
 SHORT_S = 0.2
@@ -62,8 +62,8 @@ def swept(queue: LeaseQueue) -> Swept:
 
 
 def empty(queue: LeaseQueue) -> None:
-    """Forget every job and cap."""
-    for table in (JOB, ENDPOINT_CAP):
+    """Forget every job, cap and worker."""
+    for table in (JOB, ENDPOINT_CAP, WORKER):
         queue._database.write(lambda connection, table=table: connection.execute(delete(table)))
 
 

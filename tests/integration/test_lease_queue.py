@@ -158,6 +158,24 @@ def test_a_cap_holds_over_all_workers(queue):
     assert len(claim_all(queue)) == 1
 
 
+def test_a_cap_counts_requests_not_units(queue):
+    """A unit waits until all its requests have room; one that wants more than the cap makes do with the cap."""
+    queue.set_cap("http://a", 8)
+    queue.submit(some_job(*units(3, endpoint="http://a", slots=4), NewUnit(endpoint="http://a", slots=100)))
+    first, second = claim_all(queue)
+    assert (first.slots, second.slots) == (4, 4)
+    queue.finish(first)
+    (third,) = claim_all(queue)
+    queue.finish(second)
+    assert claim_all(queue) == []
+    queue.finish(third)
+    (greedy,) = claim_all(queue)
+    assert greedy.slots == 8
+    queue.set_cap("http://a", None)
+    queue.hand_back(greedy)
+    assert queue.claim("me").slots == 100
+
+
 def test_a_cap_of_nothing_pauses_an_endpoint(queue):
     """Until it is raised; less than nothing is refused."""
     queue.set_cap("http://a", 0)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import socket
 
 from evaltrail.cli import values
-from evaltrail.cli.show import print_json, print_notice
-from evaltrail.config.settings import load_settings
+from evaltrail.cli.show import print_json, print_notice, print_text
+from evaltrail.config.settings import Settings, load_settings
 
 EXAMPLE = "evaltrail worker --concurrency 2"
+_CHECK_PATIENCE_S = 3.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,21 +19,45 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--concurrency", type=values.positive, default=1, metavar="N", help="units at a time, each in its own process"
     )
     parser.add_argument("--queues", default="", metavar="NAMES", help="only of these queues, with commas; default all")
+    parser.add_argument(
+        "--check", action="store_true", help="work at nothing: 0 if a worker of this host gives signs of life, else 1"
+    )
 
 
 def execute(arguments: argparse.Namespace) -> int:
     """Work until SIGTERM or Ctrl-C; what is in hand is handed back then."""
     from evaltrail.jobs.dispatcher import Dispatcher  # noqa: PLC0415  SQLAlchemy, which few commands need
     from evaltrail.jobs.opening import open_queue  # noqa: PLC0415  the same
+    from evaltrail.jobs.presence import Presence  # noqa: PLC0415  the same
     from evaltrail.jobs.worker_process import WorkerOrder  # noqa: PLC0415  the same
     from evaltrail.service.working.execute import HANDLER  # noqa: PLC0415  the same
 
     settings = load_settings()
+    if arguments.check:
+        return _check(settings, as_json=arguments.json)
     queues = tuple(name.strip() for name in arguments.queues.split(",") if name.strip())
     order = WorkerOrder(settings=settings, handler=HANDLER, queues=queues)
     with open_queue(settings, notice=print_notice) as queue:
         print_notice(f"working at {queue.place}, {arguments.concurrency} at a time; Ctrl-C or SIGTERM ends it")
-        Dispatcher(order, queue, concurrency=arguments.concurrency, notice=print_notice).run()
+        with Presence(queue, engine="embedded", queues=queues, concurrency=arguments.concurrency):
+            Dispatcher(order, queue, concurrency=arguments.concurrency, notice=print_notice).run()
     if arguments.json:
         print_json({"ok": True, "exit_code": 0})
     return 0
+
+
+def _check(settings: Settings, *, as_json: bool) -> int:
+    """0 if the table knows a living worker of this host."""
+    from evaltrail.jobs.opening import open_queue  # noqa: PLC0415  SQLAlchemy, which few commands need
+
+    host = socket.gethostname()
+    with open_queue(settings, patience_s=_CHECK_PATIENCE_S) as queue:
+        found = [worker for worker in queue.workers() if worker.host == host]
+    if as_json:
+        workers = [{"pid": worker.pid, "engine": worker.engine, "queues": list(worker.queues)} for worker in found]
+        print_json({"ok": bool(found), "exit_code": int(not found), "workers": workers})
+    elif found:
+        print_text(f"{len(found)} {'worker is' if len(found) == 1 else 'workers are'} alive on {host}")
+    else:
+        print_text(f"no worker is alive on {host}; `evaltrail worker` starts one")
+    return int(not found)

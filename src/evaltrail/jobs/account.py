@@ -125,3 +125,22 @@ class WaitingUnit:
     job_id: str
     queue: str
     priority: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerAccount:
+    """A worker that gave a sign of life less than a lease ago."""
+
+    id: str
+    host: str
+    pid: int
+    engine: str
+    """What wakes it: embedded or celery."""
+    version: str
+    """Of evaltrail."""
+    queues: tuple[str, ...]
+    """It takes units of these only; none = of all."""
+    concurrency: int
+    """Units at a time."""
+    started_at: datetime | None = None
+    """By the database's clock; None = it was not noted yet."""

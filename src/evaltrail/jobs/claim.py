@@ -28,6 +28,8 @@ class Claim:
     is_cancelled: bool
     """The job was cancelled, and this unit puts things in order."""
     endpoint: str
+    slots: int
+    """Requests that it may send its endpoint at once: as many as were asked for, or the endpoint's cap."""
     job_id: str
     job_kind: str
     name: str

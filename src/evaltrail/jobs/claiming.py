@@ -20,7 +20,10 @@ from sqlalchemy import (
     Text,
     Update,
     bindparam,
+    case,
+    exists,
     func,
+    or_,
     select,
     update,
 )
@@ -42,6 +45,15 @@ LOCKED_CAPS = select(ENDPOINT_CAP.c.endpoint).order_by(ENDPOINT_CAP.c.endpoint).
 """Makes claims wait for one another where caps are set: two of them never take the last place of an endpoint."""
 
 
+_GRANTED = func.coalesce(
+    select(ENDPOINT_CAP.c.cap)
+    .where(ENDPOINT_CAP.c.endpoint == UNIT.c.endpoint, ENDPOINT_CAP.c.cap < UNIT.c.slots)
+    .scalar_subquery(),
+    UNIT.c.slots,
+).label("granted")
+"""Requests that a claimed unit may send at once."""
+
+
 def _claim(unit_id: ScalarSelect[str]) -> Update:
     """Hand the unit of that id to the owner."""
     return (
@@ -54,7 +66,7 @@ def _claim(unit_id: ScalarSelect[str]) -> Update:
             lease_until=_NOW + bindparam(LEASE_US),
             started_at=_NOW,
         )
-        .returning(*UNIT.c)
+        .returning(*UNIT.c, _GRANTED)
     )
 
 
@@ -85,26 +97,32 @@ def _heads() -> Subquery:
         found = select(column).where(head.c.state == WAITING, head.c.lane == lanes.c.lane)
         return found.order_by(head.c.not_before, head.c.position).limit(1).scalar_subquery().label(column.name)
 
-    shared = [of_first(head.c[name]) for name in ("queue", "priority", "endpoint", "not_before")]
+    shared = [of_first(head.c[name]) for name in ("queue", "priority", "endpoint", "slots", "not_before")]
     return select(lanes.c.lane, *shared).where(lanes.c.lane.is_not(None)).subquery()
 
 
-def _has_room(endpoint: ColumnElement[str]) -> ColumnElement[bool]:
-    """Whether the endpoint may be asked by one more unit; a unit whose lease ran out asks nobody."""
+def _slots(wanted: ColumnElement[int]) -> ColumnElement[int]:
+    """The requests that a unit is given, where its endpoint has a cap: a unit that wants more makes do with the cap."""
+    return case((wanted > ENDPOINT_CAP.c.cap, ENDPOINT_CAP.c.cap), else_=wanted)
+
+
+def _has_room(unit: FromClause) -> ColumnElement[bool]:
+    """Whether the unit's endpoint may be sent its requests too; a unit whose lease ran out sends none."""
     asking = UNIT.alias()
-    count = (
-        select(func.count())
+    sent = (
+        select(func.coalesce(func.sum(_slots(asking.c.slots)), 0))
         .where(asking.c.state == RUNNING, asking.c.endpoint == ENDPOINT_CAP.c.endpoint, asking.c.lease_until > _NOW)
         .scalar_subquery()
     )
-    return endpoint.not_in(select(ENDPOINT_CAP.c.endpoint).where(ENDPOINT_CAP.c.cap <= count))
+    is_full = or_(ENDPOINT_CAP.c.cap <= 0, sent + _slots(unit.c.slots) > ENDPOINT_CAP.c.cap)
+    return ~exists().where(ENDPOINT_CAP.c.endpoint == unit.c.endpoint, is_full)
 
 
 def _next(heads: Subquery, *allowed: ColumnElement[bool]) -> Update:
     """Take the unit that is due first, in the lane of highest priority among those that are allowed."""
     lane = (
         select(heads.c.lane)
-        .where(heads.c.not_before <= _NOW, _has_room(heads.c.endpoint), *allowed)
+        .where(heads.c.not_before <= _NOW, _has_room(heads), *allowed)
         .order_by(heads.c.priority.desc(), heads.c.not_before)
         .limit(1)
         .scalar_subquery()
@@ -120,7 +138,7 @@ def _named(unit: FromClause) -> Update:
             unit.c.id == bindparam(UNIT_ID),
             unit.c.state == WAITING,
             unit.c.not_before <= _NOW,
-            _has_room(unit.c.endpoint),
+            _has_room(unit),
         )
         .with_for_update(skip_locked=True)
         .scalar_subquery()
@@ -177,6 +195,7 @@ def _claim_of(unit: Record, job: Record, lease_s: float) -> Claim:
         is_last=unit.is_last,
         is_cancelled=job.state == "cancelling",
         endpoint=unit.endpoint,
+        slots=unit.granted,
         job_id=job.id,
         job_kind=job.kind,
         name=job.name,

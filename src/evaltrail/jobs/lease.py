@@ -14,8 +14,8 @@ from sqlalchemy import Connection, delete, insert, select
 from evaltrail.core.errors import InputError
 from evaltrail.core.progress import Progress
 from evaltrail.core.values import Json
-from evaltrail.jobs import claiming, reading, reopening, returning, submitting
-from evaltrail.jobs.account import JobDetail, JobEvent, JobPage, QueueCounts, WaitingUnit
+from evaltrail.jobs import attendance, claiming, reading, reopening, returning, submitting
+from evaltrail.jobs.account import JobDetail, JobEvent, JobPage, QueueCounts, WaitingUnit, WorkerAccount
 from evaltrail.jobs.claim import Beat, Claim, Swept
 from evaltrail.jobs.failure import Failure
 from evaltrail.jobs.order import NewJob, NewUnit, Submitted
@@ -163,7 +163,7 @@ class LeaseQueue:
         return self._database.write(lambda connection: reopening.retry(connection, job_id))
 
     def set_cap(self, endpoint: str, cap: int | None) -> None:
-        """Let at most so many units ask the endpoint at once, over all workers; None = as many as there are.
+        """Let the endpoint be sent at most so many requests at once, over all workers; None = as many as there are.
 
         Raises:
             InputError: the cap is negative.
@@ -235,3 +235,17 @@ class LeaseQueue:
     def due(self, *, limit: int = 100, waiting_for_s: float = 0.0) -> tuple[WaitingUnit, ...]:
         """Units that nobody has taken though they are due for so long, longest first: whom a hint may be sent for."""
         return self._database.read(lambda connection: reading.due(connection, limit, waiting_for_s))
+
+    def note_worker(self, worker: WorkerAccount) -> None:
+        """Note that a worker is alive, for ``lease_s`` from now on."""
+        self._database.write(
+            lambda connection: attendance.note(connection, worker, lease_s=self.lease_s), patience_s=0.0
+        )
+
+    def forget_worker(self, worker_id: str) -> None:
+        """Note that a worker has ended."""
+        self._database.write(lambda connection: attendance.forget(connection, worker_id), patience_s=0.0)
+
+    def workers(self) -> tuple[WorkerAccount, ...]:
+        """The workers that are alive, oldest first."""
+        return self._database.read(attendance.alive)

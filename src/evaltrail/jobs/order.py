@@ -11,6 +11,7 @@ from evaltrail.core.values import Json
 LOWEST, HIGHEST = -100, 100
 _MOST_CHARACTERS = 500
 _MOST_UNITS = 100_000
+_MOST_SLOTS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,8 @@ class NewUnit:
     """Which part of the job's spec it is: a task's number, a range of samples..."""
     endpoint: str = ""
     """The endpoint that it asks, whose cap it keeps; empty = none."""
+    slots: int = 1
+    """Requests that it sends the endpoint at once; fewer where the endpoint's cap is lower."""
     max_attempts: int = 3
     """How often it is begun at most; then it has failed."""
     total: int | None = None
@@ -97,6 +100,8 @@ def check_units(units: tuple[NewUnit, ...]) -> None:
         _check_text(unit.endpoint, "units.endpoint")
         if unit.max_attempts < 1:
             raise InputError("a unit that may never be begun", where="units.max_attempts", hint="1 is the least")
+        if not 1 <= unit.slots <= _MOST_SLOTS:
+            raise InputError(f"{unit.slots:,} requests at once", where="units.slots", hint=f"1 to {_MOST_SLOTS:,}")
 
 
 def _check_text(text: str, where: str) -> None:

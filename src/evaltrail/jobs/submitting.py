@@ -51,6 +51,7 @@ def unit_rows(
             "queue": queue,
             "priority": priority,
             "endpoint": unit.endpoint,
+            "slots": unit.slots,
             "lane": digest([queue, priority, unit.endpoint]),
             "max_attempts": unit.max_attempts,
             "total": unit.total,

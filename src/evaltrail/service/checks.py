@@ -1,4 +1,4 @@
-"""Checks of everything a run leans on: versions, disk, outbox, MLflow, endpoint."""
+"""Checks of everything a run leans on: versions, disk, outbox, MLflow, queue, endpoint."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from evaltrail.models.target import open_model
 from evaltrail.service.deliver import open_destination
 
 _LEAST_FREE_BYTES = 500_000_000
+_PATIENCE_S = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,7 @@ def check_all(settings: Settings, target: ModelTarget | None, tracking_uri: str)
         _check("EVALTRAIL_HOME", lambda: _home(settings)),
         _check("outbox", lambda: _outbox(settings)),
         _check("MLflow", lambda: _mlflow(tracking_uri or settings.tracking_uri, settings)),
+        _check("queue", lambda: _queue(settings)),
     ]
     if target is not None:
         checks.append(_check("endpoint", lambda: _endpoint(target, settings)))
@@ -90,6 +92,23 @@ def _mlflow(given: str, settings: Settings) -> str:
             if error.code not in {MISSING, "deleted_experiment"}:
                 raise
     return public_uri(uri)
+
+
+def _queue(settings: Settings) -> str:
+    from evaltrail.jobs.opening import open_queue  # noqa: PLC0415  SQLAlchemy, which few commands need
+    from evaltrail.store.engines import sqlite_path  # noqa: PLC0415  the same
+
+    file = sqlite_path(settings.database_url, settings.home)
+    if file is not None and not file.exists():
+        return f"{file}, which the first `run --detach` will make"
+    with open_queue(settings, patience_s=_PATIENCE_S) as queue:
+        counts, workers = queue.counts(), queue.workers()
+        waiting = counts.units.get("waiting", 0)
+        told = "1 unit waits" if waiting == 1 else f"{waiting:,} units wait"
+        if waiting and not workers:
+            hint = "`evaltrail worker` starts one"
+            raise EvaltrailError(f"{told} and no worker is alive", hint=hint, where=queue.place)
+        return f"{queue.place}: {told}, {counts.units.get('running', 0):,} run, workers alive: {len(workers)}"
 
 
 def _endpoint(target: ModelTarget, settings: Settings) -> str:

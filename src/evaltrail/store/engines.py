@@ -65,6 +65,16 @@ def database_url(given: str, home: Path) -> URL:
     raise InputError(f"jobs cannot be kept in {shown_url(url)!r}", code="bad_setting", hint=_FORMS)
 
 
+def sqlite_path(given: str, home: Path) -> Path | None:
+    """The file that jobs lie in; None where a server keeps them.
+
+    Raises:
+        InputError: see ``database_url``.
+    """
+    url = database_url(given, home)
+    return Path(url.database or _FILE).absolute() if url.get_backend_name() == "sqlite" else None
+
+
 def shown_url(url: URL) -> str:
     """The address for people, without a password; of sqlite the file alone."""
     if url.get_backend_name() == "sqlite":

@@ -1,4 +1,4 @@
-"""The tables of queued work: jobs, their units, what happened to them, and how much an endpoint may be asked at once.
+"""The tables of queued work: jobs, units, what happened to them, who works, how much an endpoint may be asked at once.
 
 Every time is the database's own clock, in whole microseconds since 1970 (UTC): an integer orders, adds and compares the
 same way on sqlite and PostgreSQL. Its resolution is a millisecond on sqlite.
@@ -93,6 +93,7 @@ UNIT = Table(
     Column("priority", Integer, nullable=False),
     Column("endpoint", Text, nullable=False),
     Column("lane", Text, nullable=False),
+    Column("slots", Integer, nullable=False, server_default="1"),
     Column("not_before", BigInteger, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("forgiven", Integer, nullable=False),
@@ -111,9 +112,9 @@ UNIT = Table(
 """One piece of a job that a worker does without a pause.
 
 `lane` is a digest of queue, priority and endpoint: within a lane the unit that is due first comes first, so that a
-claim looks at one unit a lane, however many wait. `attempt` only ever grows: it fences the writes of a claim;
-`forgiven` of its attempts do not count. `place` (which task, which range), `error` and `result` are JSON. The last unit
-is `held` until all others of its job have ended.
+claim looks at one unit a lane, however many wait. `slots`: requests that it sends at once. `attempt` only ever grows:
+it fences the writes of a claim; `forgiven` of its attempts do not count. `place` (which task, which range), `error` and
+`result` are JSON. The last unit is `held` until all others of its job have ended.
 """
 
 Index(
@@ -153,4 +154,20 @@ ENDPOINT_CAP = Table(
     Column("endpoint", Text, primary_key=True),
     Column("cap", Integer, nullable=False),
 )
-"""How many units may ask an endpoint at once, over all workers; no row = as many as there are."""
+"""How many requests an endpoint is sent at once, over all workers; no row = as many as there are."""
+
+WORKER = Table(
+    "worker",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("engine", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("queues", Text, nullable=False),
+    Column("concurrency", Integer, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("alive_until", BigInteger, nullable=False),
+)
+"""The workers that give signs of life; one that fell silent is dead, whatever its process may look like. `queues` is
+JSON: those it takes units of, none = all."""

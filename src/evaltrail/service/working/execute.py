@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager
+from dataclasses import replace
 
 from evaltrail.bundle.layout import MANIFEST
 from evaltrail.config.settings import Settings
@@ -71,9 +72,10 @@ class UnitExecutor:
             hold.check_ours()
             work = open_work(settings.home, claim.job_id, prepared.total)
             begin_entry(settings, work, spec.request.target.id, [task.name for task in prepared.tasks])
-            assigned = Assignment(hold=hold, prepared=prepared, work=work, settings=settings)
             if claim.kind == DELIVER:
-                return do_delivery(assigned)
+                return do_delivery(Assignment(hold=hold, prepared=prepared, work=work, settings=settings))
+            own = _within(prepared, claim.slots)
+            assigned = Assignment(hold=hold, prepared=own, work=work, settings=settings)
             return do_task(assigned, *_place(claim.place, len(prepared.tasks)))
 
     def _give_up(self, job_id: str, error: EvaltrailError) -> None:
@@ -88,6 +90,15 @@ class UnitExecutor:
             check_content(spec, prepared)
             self._prepared, self._job_id = prepared, claim.job_id
         return self._prepared
+
+
+def _within(prepared: Prepared, slots: int) -> Prepared:
+    """The order with so many requests at once at most: what the unit was given of its endpoint's cap."""
+    order, request = prepared.order, prepared.order.request
+    if slots >= request.limits.concurrency:
+        return prepared
+    limits = replace(request.limits, concurrency=slots)
+    return replace(prepared, order=replace(order, request=replace(request, limits=limits)))
 
 
 def _place(place: Json, tasks: int) -> tuple[int, range | None]:
