@@ -6,14 +6,15 @@ import os
 import subprocess
 import sys
 from textwrap import dedent
+from typing import IO
 
 
-def start_child(program: str, *arguments: object) -> subprocess.Popen[str]:
-    """A running child; its arguments are in sys.argv[1:], its stdin and stdout are pipes."""
+def start_child(program: str, *arguments: object, stderr: IO[bytes] | int = subprocess.PIPE) -> subprocess.Popen[str]:
+    """A running child; its arguments are in sys.argv[1:], its stdin and stdout, and stderr unless given, are pipes."""
     command = [sys.executable, "-c", dedent(program), *map(str, arguments)]
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "EVALTRAIL_"))}
     return subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True, env=environ
     )
 
 

@@ -5,9 +5,14 @@ from __future__ import annotations
 import time
 from functools import partial
 
+import pytest
+from sqlalchemy import update
+
+from evaltrail.core.errors import StorageError
 from evaltrail.core.progress import Progress
 from evaltrail.jobs import returning
 from evaltrail.jobs.order import NewUnit
+from evaltrail.store.tables import JOB
 from lease_queues import BROKEN, LAST, SHORT_S, claim_all, kinds, run_out, some_job, states, swept, units, wait_until
 
 
@@ -161,3 +166,17 @@ def test_an_end_that_is_told_twice_counts_once(queue):
     assert queue.finish(claim, 2)
     assert queue.show(job_id).units[0].result == 1
     assert kinds(queue, job_id).count("finished") == 1
+
+
+def test_a_job_that_nobody_can_read_fails_and_others_are_done(queue):
+    """Its row was written by hand, or by a disk that is going bad; the next claim goes on past it."""
+    broken = queue.submit(some_job(NewUnit(), NewUnit())).job_id
+    whole = queue.submit(some_job()).job_id
+    statement = update(JOB).where(JOB.c.id == broken).values(spec="{not json")
+    queue._database.write(lambda connection: connection.execute(statement))
+    assert queue.claim("me").job_id == whole
+    page = queue.list()
+    assert {job.id: job.state for job in page.jobs}[broken] == "failed"
+    assert {job.id: job.error and job.error.code for job in page.jobs}[broken] == "database_broken"
+    with pytest.raises(StorageError, match="no JSON"):
+        queue.show(broken)

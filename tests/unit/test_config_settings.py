@@ -123,3 +123,29 @@ def test_a_dotenv_that_is_no_text_is_refused(tmp_path):
 def test_no_dotenv_is_no_error(tmp_path):
     """A missing .env file is the usual case."""
     assert load_settings({}, tmp_path / ".env").tracking_uri == ""
+
+
+@pytest.mark.parametrize(
+    "url", ["", "amqp://u:p@host//", "amqps://host:5671/vhost", "redis://host/0", "rediss://:p@h/1"]
+)
+def test_a_queue_url_names_a_known_kind_of_broker(url):
+    """Empty = none; what lies behind it is not asked here."""
+    assert load_settings({"EVALTRAIL_QUEUE_URL": url}, None).queue_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://u:velvet@host",
+        "redis//velvet",
+        "amqp://",
+        "redis://u:velvet@host:port/0",
+        "redis://[velvet",
+        "host:5672",
+    ],
+)
+def test_a_queue_url_that_is_none_is_refused_without_its_password(url):
+    """The next step is told, and nothing that could be a secret."""
+    with pytest.raises(InputError, match="EVALTRAIL_QUEUE_URL is") as caught:
+        load_settings({"EVALTRAIL_QUEUE_URL": url}, None)
+    assert (caught.value.code, "velvet" in str(caught.value)) == ("bad_setting", False)

@@ -7,6 +7,7 @@ import socket
 
 from evaltrail.cli import values
 from evaltrail.cli.show import print_json, print_notice, print_text
+from evaltrail.config.secrets import public_url
 from evaltrail.config.settings import Settings, load_settings
 
 EXAMPLE = "evaltrail worker --concurrency 2"
@@ -26,9 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Work until SIGTERM or Ctrl-C; what is in hand is handed back then."""
-    from evaltrail.jobs.dispatcher import Dispatcher  # noqa: PLC0415  SQLAlchemy, which few commands need
+    from evaltrail.jobs.at_work import work_on  # noqa: PLC0415  SQLAlchemy, which few commands need
     from evaltrail.jobs.opening import open_queue  # noqa: PLC0415  the same
-    from evaltrail.jobs.presence import Presence  # noqa: PLC0415  the same
     from evaltrail.jobs.worker_process import WorkerOrder  # noqa: PLC0415  the same
     from evaltrail.service.working.execute import HANDLER  # noqa: PLC0415  the same
 
@@ -38,9 +38,9 @@ def execute(arguments: argparse.Namespace) -> int:
     queues = tuple(name.strip() for name in arguments.queues.split(",") if name.strip())
     order = WorkerOrder(settings=settings, handler=HANDLER, queues=queues)
     with open_queue(settings, notice=print_notice) as queue:
-        print_notice(f"working at {queue.place}, {arguments.concurrency} at a time; Ctrl-C or SIGTERM ends it")
-        with Presence(queue, engine="embedded", queues=queues, concurrency=arguments.concurrency):
-            Dispatcher(order, queue, concurrency=arguments.concurrency, notice=print_notice).run()
+        woken = f", hints by {public_url(settings.queue_url)}" if settings.queue_url else ""
+        print_notice(f"working at {queue.place}{woken}, {arguments.concurrency} at a time; Ctrl-C or SIGTERM ends it")
+        work_on(queue, order, concurrency=arguments.concurrency, notice=print_notice)
     if arguments.json:
         print_json({"ok": True, "exit_code": 0})
     return 0

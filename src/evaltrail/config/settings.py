@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
+from urllib.parse import urlsplit
 
 from evaltrail.core.delivery import RunLayout
 from evaltrail.core.errors import InputError
 from evaltrail.core.trace_choice import TraceChoice, read_trace_choice
 
 _LONGEST_LEASE_S = 86_400.0
+_BROKERS = {"amqp", "amqps", "redis", "rediss"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +48,19 @@ class Settings:
     """EVALTRAIL_JUDGE_API_KEY_ENV: name of the variable that holds the judge's key."""
     database_url: str = ""
     """EVALTRAIL_DATABASE_URL: where queued jobs lie; empty = sqlite in the home."""
+    queue_url: str = ""
+    """EVALTRAIL_QUEUE_URL: the broker that wakes workers; empty = they look into the database by themselves."""
     durability: Literal["normal", "full"] = "normal"
     """EVALTRAIL_DURABILITY: what an accepted job survives; see ``store.engines.Durability``."""
     lease_s: float = 60.0
     """EVALTRAIL_LEASE_SECONDS: how long a unit is lent to a worker, which gives a sign of life every third of it."""
     environ: Mapping[str, str]
     """Every variable, the process's own before those of the .env file; keys are looked up here, late."""
+
+    @property
+    def has_shared_home(self) -> bool:
+        """Whether other machines may use the home too: jobs lie on a server, which is what several machines need."""
+        return bool(self.database_url) and not self.database_url.startswith("sqlite")
 
 
 def load_settings(environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> Settings:
@@ -82,6 +91,7 @@ def load_settings(environ: Mapping[str, str] | None = None, dotenv: Path | None 
         judge=merged.get("EVALTRAIL_JUDGE", ""),
         judge_api_key_env=merged.get("EVALTRAIL_JUDGE_API_KEY_ENV", ""),
         database_url=merged.get("EVALTRAIL_DATABASE_URL", ""),
+        queue_url=_queue_url(merged.get("EVALTRAIL_QUEUE_URL", "")),
         durability=_durability(merged.get("EVALTRAIL_DURABILITY") or "normal"),
         lease_s=_lease_s(merged.get("EVALTRAIL_LEASE_SECONDS") or "60"),
         environ=merged,
@@ -101,6 +111,20 @@ def _layout(text: str) -> RunLayout | Literal[""]:
     if text in {"", "per_bundle", "nested"}:
         return cast("RunLayout", text)
     raise InputError(f"EVALTRAIL_LAYOUT is {text!r}", code="bad_setting", hint="per_bundle and nested are known")
+
+
+def _queue_url(text: str) -> str:
+    """The address of a broker, once it can be one; what is wrong with it is told without its password."""
+    try:
+        parts = urlsplit(text)
+        is_known = parts.scheme in _BROKERS and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_known = False
+    if is_known or not text:
+        return text
+    hint = "amqp://user@host//, amqps://..., redis://host/0 and rediss://... are known; leave it empty for none"
+    shown = f"{text.partition('://')[0]}://..." if "://" in text else "no such address"
+    raise InputError(f"EVALTRAIL_QUEUE_URL is {shown!r:.40}", code="bad_setting", hint=hint)
 
 
 def _durability(text: str) -> Literal["normal", "full"]:

@@ -28,9 +28,12 @@ from sqlalchemy import (
     update,
 )
 
+from evaltrail.core.errors import StorageError
 from evaltrail.jobs.claim import Claim
 from evaltrail.jobs.encoding import from_text
+from evaltrail.jobs.failure import failure_of, failure_to_text
 from evaltrail.jobs.settling import add_event, begin_job, lock_job, settle
+from evaltrail.jobs.states import UnitState
 from evaltrail.store.tables import ENDPOINT_CAP, RUNNING, SECOND_US, UNIT, WAITING, DatabaseNow, Record
 
 OWNER = "owner_of_claim"
@@ -149,15 +152,24 @@ _HEADS = _heads()
 CLAIM_NEXT = _next(_HEADS)
 CLAIM_NEXT_OF_QUEUES = _next(_HEADS, _HEADS.c.queue.in_(bindparam(QUEUES, expanding=True)))
 CLAIM_NAMED = _named(UNIT.alias())
-_CANCEL = (
+_END = (
     update(UNIT)
     .where(UNIT.c.id == bindparam(UNIT_ID))
-    .values(state="cancelled", ended_at=_NOW, owner="", lease_until=None)
+    .values(
+        state=bindparam("end_state"),
+        error=func.coalesce(bindparam("end_error", type_=Text), UNIT.c.error),
+        ended_at=_NOW,
+        owner="",
+        lease_until=None,
+    )
 )
 
 
 def claim(connection: Connection, owner: str, *, lease_s: float, queues: Sequence[str], unit_id: str) -> Claim | None:
-    """A unit that is the owner's now; see LeaseQueue.claim. Units of cancelled jobs that it meets are cancelled."""
+    """A unit that is the owner's now; see LeaseQueue.claim.
+
+    Units that it meets of cancelled jobs, or of jobs that no program can read, are ended.
+    """
     values: dict[str, object] = {OWNER: owner, LEASE_US: round(lease_s * SECOND_US)}
     if unit_id:
         statement, values = CLAIM_NAMED, {**values, UNIT_ID: unit_id}
@@ -172,14 +184,24 @@ def claim(connection: Connection, owner: str, *, lease_s: float, queues: Sequenc
         if job is None:
             raise LookupError(unit.job_id)
         if job.state == "cancelling" and not unit.runs_when_cancelled:
-            connection.execute(_CANCEL, {UNIT_ID: unit.id})
-            settle(connection, job)
+            _end(connection, unit, job, "cancelled")
+            continue
+        try:
+            claimed = _claim_of(unit, job, lease_s)
+        except StorageError as error:  # nobody could ever do it, and it must not keep others from their work
+            _end(connection, unit, job, "failed", failure_to_text(failure_of(error)))
             continue
         if job.state == "pending":
             begin_job(connection, job.id)
         add_event(connection, job.id, "claimed", {"owner": owner, "attempt": unit.attempt}, unit_id=unit.id)
-        return _claim_of(unit, job, lease_s)
+        return claimed
     return None
+
+
+def _end(connection: Connection, unit: Record, job: Record, state: UnitState, error: str | None = None) -> None:
+    """End a unit that was taken just now, for nobody will do it."""
+    connection.execute(_END, {UNIT_ID: unit.id, "end_state": state, "end_error": error})
+    settle(connection, job)
 
 
 def _claim_of(unit: Record, job: Record, lease_s: float) -> Claim:

@@ -13,12 +13,12 @@ from types import FrameType
 
 from evaltrail.core.errors import EvaltrailError
 from evaltrail.jobs.claim import Claim
-from evaltrail.jobs.failure import Failure
+from evaltrail.jobs.failure import lost_worker
 from evaltrail.jobs.lease import LeaseQueue
+from evaltrail.jobs.sweeping import sweep, sweep_pause_s
 from evaltrail.jobs.worker_process import WorkerOrder, work
 
 _TURN_S = 0.25
-_LONGEST_SWEEP_S = 1.0
 _YOUNG_S = 5.0
 _LONGEST_RESTART_S = 30.0
 _RETRY_S = 1.0
@@ -66,7 +66,7 @@ class Dispatcher:
         self._notice = notice
         self._children = [_Child() for _ in range(concurrency)]
         self._is_leaving = False
-        self._sweep_s = min(_LONGEST_SWEEP_S, queue.lease_s / 4)
+        self._sweep_s = sweep_pause_s(queue)
         self._sweeps_at = 0.0
 
     def run(self) -> None:
@@ -90,7 +90,7 @@ class Dispatcher:
                 self._start(child)
         if now >= self._sweeps_at:
             self._sweeps_at = now + self._sweep_s
-            self._sweep()
+            sweep(self._queue, self._notice)
         alive = {child.process.sentinel: child for child in self._children if child.process is not None}
         told = {child.reports: child for child in self._children if child.reports is not None}
         for ready in wait([*alive, *told], timeout=min(_TURN_S, self._sweep_s)):
@@ -98,17 +98,6 @@ class Dispatcher:
                 _hear(told[ready])
             elif isinstance(ready, int):
                 self._bury(alive[ready])
-
-    def _sweep(self) -> None:
-        try:
-            swept = self._queue.sweep()
-        except EvaltrailError as error:
-            self._notice(str(error))
-            return
-        for unit in swept.freed:
-            self._notice(f"unit {unit} was begun by a worker that fell silent: it waits again")
-        for unit in swept.failed:
-            self._notice(f"unit {unit} was begun too often by workers that fell silent: it has failed")
 
     def _start(self, child: _Child) -> None:
         context = multiprocessing.get_context("spawn")
@@ -138,13 +127,8 @@ class Dispatcher:
             child.claim = None
 
     def _give_back(self, claim: Claim, code: int | None) -> None:
-        failure = Failure(
-            code="worker_lost",
-            message=f"the worker process {_ended(code)} while it did this",
-            hint="the worker's log, or the kernel's (out of memory?), says why",
-        )
         try:
-            self._queue.fail(claim, failure, _RETRY_S)
+            self._queue.fail(claim, lost_worker(_ended(code)), _RETRY_S)
         except EvaltrailError as error:  # its lease runs out
             self._notice(str(error))
 

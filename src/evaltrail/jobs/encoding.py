@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from evaltrail.core.errors import InputError
+from evaltrail.core.errors import InputError, StorageError
 from evaltrail.core.values import Json
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -26,8 +26,19 @@ def to_text(value: Json, where: str = "") -> str:
 
 
 def from_text(text: str | None) -> Any:
-    """The value that was kept; None where there is none."""
-    return json.loads(text) if text else None
+    """The value that was kept; None where there is none.
+
+    Raises:
+        StorageError: what was kept is no JSON, so that somebody else has written it.
+    """
+    try:
+        return json.loads(text) if text else None
+    except ValueError as error:
+        raise StorageError(
+            f"the database of jobs holds what is no JSON: {error}",
+            code="database_broken",
+            hint="mend that row, or remove the job",
+        ) from error
 
 
 def moment(microseconds: int) -> datetime:

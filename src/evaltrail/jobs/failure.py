@@ -25,6 +25,15 @@ def failure_of(error: EvaltrailError) -> Failure:
     return Failure(code=error.code, message=error.message, hint=error.hint, where=error.where)
 
 
+def lost_worker(ended: str) -> Failure:
+    """Why a unit failed whose worker process died: the process ``ended``, in words, while it did it."""
+    return Failure(
+        code="worker_lost",
+        message=f"the worker process {ended} while it did this",
+        hint="the worker's log, or the kernel's (out of memory?), says why",
+    )
+
+
 def failure_to_text(failure: Failure) -> str:
     """The failure as JSON."""
     return to_text(asdict(failure))

@@ -72,8 +72,15 @@ class Worker:
         self._hold: Hold | None = None
         self._owner = f"{socket.gethostname()}:{os.getpid()}"
 
+    @property
+    def is_leaving(self) -> bool:
+        """Whether we were told to leave."""
+        return self._is_leaving
+
     def leave(self) -> None:
         """Take no further unit, and hand back the one at hand; from any thread, or a signal's handler."""
+        if self._is_leaving:  # a second interrupt would meet us while we hand back
+            return
         self._is_leaving = True
         if self._hold is not None:
             self._hold.let_go("leaving")
@@ -91,19 +98,32 @@ class Worker:
         """
         settings = self._order.settings
         handler = load_handler(self._order.handler, settings)
-        with open_queue(settings, notice=_say) as queue:
+        with open_queue(settings, notice=say) as queue:
             pause_s = _SHORTEST_PAUSE_S
             while not self._is_leaving:
                 try:
                     is_busy = self._take_one(queue, handler)
                 except EvaltrailError as error:
-                    _say(str(error))
+                    say(str(error))
                     is_busy, pause_s = False, _PAUSE_WHEN_AWAY_S
                 if is_busy:
                     pause_s = _SHORTEST_PAUSE_S
                 else:
                     time.sleep(pause_s)
                     pause_s = min(1.5 * pause_s, _LONGEST_PAUSE_S)
+
+    def drain(self, queue: LeaseQueue, handler: Handler) -> None:
+        """Do units until none is due, or we are to leave.
+
+        Args:
+            queue: that lends them.
+            handler: does them.
+
+        Raises:
+            StorageError: the database is away for longer than it is waited for.
+        """
+        while not self._is_leaving and self._take_one(queue, handler):
+            pass
 
     def _take_one(self, queue: LeaseQueue, handler: Handler) -> bool:
         """Whether there was a unit to be done."""
@@ -115,7 +135,7 @@ class Worker:
         try:
             if self._is_leaving:
                 self._hold.let_go("leaving")
-            carry_out(self._hold, queue, handler, first_pause_s=self._order.first_pause_s, notice=_say)
+            carry_out(self._hold, queue, handler, first_pause_s=self._order.first_pause_s, notice=say)
         finally:
             self._hold = None
             self._tell(None)
@@ -142,7 +162,8 @@ def _leave_with_parent(worker: Worker) -> None:
         worker.leave()
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
+    """Tell who reads the worker's stderr, with the number of this process."""
     with suppress(OSError):  # nobody reads it any more, which is no reason to stop
         sys.stderr.write(f"worker {os.getpid()}: {line}\n")
         sys.stderr.flush()
