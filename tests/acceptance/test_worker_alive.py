@@ -16,13 +16,16 @@ def test_a_worker_is_alive_from_its_first_sign_of_life_to_its_end(tmp_path, endp
     command = Installed(tmp_path, EVALTRAIL_LEASE_SECONDS="1.5")
     try:
         assert "which the first" in queue_check(command)["found"]
-        command("run", write_sums(command.cwd, 2), "--model", "m", "--url", endpoint.url, "--no-deliver", "--detach")
+        words = ("run", write_sums(command.cwd, 2), "--model", "m", "--url", endpoint.url, "--no-deliver", "--detach")
+        assert "no worker of the queue 'default' is alive" in command(*words).err
         assert queue_check(command)["ok"] is False
         assert "1 unit waits and no worker is alive" in queue_check(command)["found"]
         assert command("worker", "--check").code == 1
         worker = command.start("worker")
         until(lambda: command("worker", "--check").code == 0, seconds=30)
         assert queue_check(command)["ok"]
+        assert [found["pid"] for found in command("jobs", "workers", "--json").object["workers"]] == [worker.pid]
+        assert "is alive" not in command(*words).err
         os.kill(worker.pid, signal.SIGSTOP)
         until(lambda: command("worker", "--check").code == 1, seconds=30)
         os.kill(worker.pid, signal.SIGCONT)

@@ -2,83 +2,29 @@
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
 
 import pytest
 
 from command_files import PROGRAM, write_command
-from evaltrail.bundle.read import read_bundle
-from evaltrail.config.settings import load_settings
 from evaltrail.core.delivery import DeliveryOptions
 from evaltrail.core.errors import InputError
 from evaltrail.core.progress import Progress
-from evaltrail.core.request import EvaluationRequest, ModelTarget, RequestLimits
 from evaltrail.jobs.carrying import carry_out
 from evaltrail.jobs.hold import Hold
 from evaltrail.jobs.opening import open_queue
 from evaltrail.jobs.order import NewJob, NewUnit
 from evaltrail.service.evaluation.evaluate import evaluate
-from evaltrail.service.evaluation.order import Order
-from evaltrail.service.history.queued import describe_entries
 from evaltrail.service.working.calling_off import cancel_job, retry_job
 from evaltrail.service.working.execute import UnitExecutor
-from evaltrail.service.working.submit import check_order, submit_order
 from evaltrail.store.ledger import Ledger
 from judge_server import JudgeServer
 from lease_queues import run_out
 from mlflow_proxy import unreliable
 from native_tasks import records, write_data, write_task
+from order_shop import Shop
 
-GOOD = ModelTarget(id="baseline:majority")
 FAILING = "import sys; sys.exit('no licence')"
-
-
-class Shop:
-    """A home with its queue, in which this process is the only worker."""
-
-    def __init__(self, folder, **environ):
-        self.folder = folder
-        self.settings = load_settings(
-            {
-                "EVALTRAIL_HOME": str(folder / "home"),
-                "EVALTRAIL_COMMANDS_DIR": str(folder / "commands"),
-                "PATH": os.environ["PATH"],
-                **environ,
-            },
-            dotenv=None,
-        )
-
-    def order(self, *tasks, delivery=None, **more):
-        request = EvaluationRequest(
-            **{"tasks": tuple(map(str, tasks)), "target": GOOD, "limits": RequestLimits(concurrency=2), **more}
-        )
-        return Order(request=request, delivery=delivery)
-
-    def submit(self, queue, *tasks, key="", **more):
-        checked = check_order(self.order(*tasks, **more), self.settings)
-        return submit_order(checked, self.settings, queue, idempotency_key=key)
-
-    def work_off(self, queue, *, most=200):
-        """Do what is due until nothing is."""
-        executor = UnitExecutor(self.settings)
-        for _ in range(most):
-            claim = queue.claim("here")
-            if claim is None:
-                return
-            carry_out(Hold(queue, claim), queue, executor, first_pause_s=0.0)
-        pytest.fail("it never ends")
-
-    def result(self, job_id):
-        return json.loads(Ledger(self.settings.home).find(job_id).result)
-
-    def bundle(self, job_id):
-        return read_bundle(self.settings.home / "runs" / job_id)
-
-    def described(self, job_id):
-        (found,) = describe_entries([Ledger(self.settings.home).find(job_id)], self.settings)
-        return found
 
 
 @pytest.fixture
@@ -133,7 +79,7 @@ def test_one_failed_task_leaves_the_others(shop, queue, tmp_path):
     assert shop.result(accepted.job_id)["errors"][0]["code"] == "task_failed"
     assert shop.described(accepted.job_id)["state"] == "partially_failed"
     (tmp_path / "commands" / "sums.py").write_text(PROGRAM)
-    assert retry_job(accepted.job_id, queue) == (accepted.job_id, 2)
+    assert retry_job(accepted.job_id, shop.settings, queue) == (accepted.job_id, 2)
     shop.work_off(queue)
     assert queue.show(accepted.job_id).job.state == "completed"
     fine, sums = shop.bundle(accepted.job_id).tasks

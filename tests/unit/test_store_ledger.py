@@ -100,6 +100,24 @@ def test_a_ledger_that_is_none_is_told(tmp_path):
     assert caught.value.where == str(tmp_path / "ledger.db")
 
 
+def test_one_that_is_tried_again_is_open_unless_more_became_of_it_meanwhile(ledger):
+    """It is reopened as it was seen to have ended; a worker that was faster is not overruled."""
+    ledger.begin(some_entry(1))
+    identity = some_entry(1).id
+    ledger.end(identity, "cancelled", b"{}")
+    seen = ledger.find(identity)
+    ledger.reopen(seen)
+    assert (ledger.find(identity).state, ledger.find(identity).ended_at, ledger.find(identity).result) == (
+        "running",
+        None,
+        b"",
+    )
+    ledger.end(identity, "completed", b"{}")
+    ledger.reopen(seen)
+    ledger.reopen(replace(seen, ended_at=None))
+    assert ledger.find(identity).state == "completed"
+
+
 def test_the_ledger_is_for_its_owner_only(ledger, tmp_path):
     """What ran is nobody else's business."""
     ledger.begin(some_entry(1))

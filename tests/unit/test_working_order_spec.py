@@ -122,6 +122,14 @@ def test_a_spec_that_is_not_understood_any_more_is_an_error_with_a_step(change):
     assert (caught.value.code, bool(caught.value.hint)) == ("bad_spec", True)
 
 
+@pytest.mark.parametrize("given", [[], None, "text", {}])
+def test_what_is_no_spec_at_all_is_told_too(given):
+    """Whatever stands in the table: no traceback, and nothing about another version."""
+    with pytest.raises(InputError, match="has no version") as caught:
+        spec_from_json(given)
+    assert caught.value.code == "bad_spec"
+
+
 def test_data_that_changed_since_are_noticed(tmp_path):
     """A job is done on the data that were accepted, or not at all."""
     write_data(tmp_path / "data.jsonl", records(4))

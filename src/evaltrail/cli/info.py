@@ -18,6 +18,7 @@ from evaltrail.service.history.evaluations import find_known
 from evaltrail.service.history.file_copies import Copies, CopyOrder, copy_bundle_files, copy_job_files
 from evaltrail.service.history.invocations import describe_invocation
 from evaltrail.service.history.queued import describe_entries
+from evaltrail.service.history.watching import is_open
 from evaltrail.service.record import error_object
 from evaltrail.store.executions import Job
 from evaltrail.store.ledger import Entry
@@ -61,15 +62,14 @@ def _show_evaluation(entry: Entry, settings: Settings, *, as_json: bool) -> None
         print_json({"ok": True, "exit_code": 0, **result, **found})
         return
     report = entry.out / REPORT
-    if report.is_file():
-        print_text(report.read_text(encoding="utf-8"))
-    else:
-        print_text(f"{found['evaluation_id']}: {found['state']}, no report yet")
+    if is_open(found["state"]) or not report.is_file():  # a report may be there of an attempt before
+        print_text(headline(found))
+    print_text(report.read_text(encoding="utf-8") if report.is_file() else "no report yet")
     for receipt in result.get("receipts", []):
         print_text(receipt_line({"dest": "mlflow", **receipt}))
     for error in found["errors"]:
         print_text(f"{error['code']}: {error['message']}" + (f" ({error['hint']})" if error["hint"] else ""))
-    print_text(f"folder: {found['out']}")
+    print_text(f"folder: {found['out']}" + ("" if entry.out.is_dir() else ", which is made at the end"))
 
 
 def _show_invocation(jobs: tuple[Job, ...], settings: Settings, *, as_json: bool) -> None:

@@ -1,15 +1,16 @@
-"""`evaltrail jobs`: queued evaluations listed and shown, called off, tried again."""
+"""`evaltrail jobs`: queued evaluations listed and shown, called off, tried again; who works, and how hard."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
 
 from evaltrail.cli import values
-from evaltrail.cli.show import print_json, print_text, table
+from evaltrail.cli.show import print_error, print_json, print_notice, print_text, table
 from evaltrail.config.settings import Settings, load_settings
-from evaltrail.core.errors import InputError
+from evaltrail.core.errors import EvaltrailError, InputError
+from evaltrail.service.record import error_object
 
 if TYPE_CHECKING:
     from evaltrail.jobs.account import JobAccount, JobDetail, UnitAccount
@@ -25,30 +26,72 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "verb",
         nargs="?",
-        choices=("ls", "show", "cancel", "retry"),
+        choices=("ls", "show", "cancel", "retry", "workers", "cap"),
         default="ls",
-        help="ls: the newest (the default); show: one with its units; cancel: call off; retry: do again what failed",
+        help="ls: the newest (the default); show: one with its units; cancel: call off; retry: do again what failed; "
+        "workers: who is alive; cap: how many requests an endpoint is sent at once, over all workers",
     )
-    parser.add_argument("id", nargs="*", metavar="ID", help="job, or any unique beginning")
+    parser.add_argument("id", nargs="*", metavar="ID", help="job, or any unique beginning; cap: URL N, or URL none")
     parser.add_argument("--state", action="append", default=[], choices=_STATES, help="ls: only these; may be repeated")
     parser.add_argument("--limit", type=values.positive, default=20, metavar="N", help="ls: not more than N")
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """List, show, cancel or retry."""
+    """List, show, cancel, retry; tell who works; set caps."""
     from evaltrail.jobs.opening import open_queue  # noqa: PLC0415  SQLAlchemy, which few commands need
 
-    verb: str = arguments.verb
-    if bool(arguments.id) == (verb == "ls"):
+    verb: Literal["ls", "show", "cancel", "retry", "workers", "cap"] = arguments.verb
+    if verb != "cap" and bool(arguments.id) == (verb in {"ls", "workers"}):
         hint = "`evaltrail jobs show ID` shows one" if arguments.id else "`evaltrail jobs ls` shows the ids"
         raise InputError(f"`jobs {verb}` takes {'no' if arguments.id else 'an'} ID", code="usage", hint=hint)
     settings = load_settings()
-    with open_queue(settings) as queue:
+    with open_queue(settings, notice=print_notice) as queue:
         if verb == "ls":
             return _list(arguments, queue)
         if verb == "show":
             return _show(arguments, queue)
-        return _change(arguments, settings, queue)
+        if verb == "workers":
+            return _show_workers(queue, as_json=arguments.json)
+        if verb == "cap":
+            return _cap(arguments.id, queue, as_json=arguments.json)
+        return change_jobs(verb, arguments.id, settings, queue, as_json=arguments.json)
+
+
+def _show_workers(queue: LeaseQueue, *, as_json: bool) -> int:
+    workers = queue.workers()
+    if as_json:
+        objects = [
+            {"host": worker.host, "pid": worker.pid, "engine": worker.engine, "version": worker.version}
+            | {"queues": list(worker.queues), "concurrency": worker.concurrency}
+            | {"started_at": worker.started_at.isoformat() if worker.started_at else None}
+            for worker in workers
+        ]
+        print_json({"ok": True, "exit_code": 0, "workers": objects})
+        return 0
+    rows = [
+        [worker.host, str(worker.pid), worker.engine, str(worker.concurrency), ", ".join(worker.queues) or "all"]
+        for worker in workers
+    ]
+    head = ["host", "pid", "engine", "units at a time", "queues"]
+    print_text(table(head, rows, numbers=(1, 3)) if rows else "no worker is alive; `evaltrail worker` starts one")
+    return 0
+
+
+def _cap(words: Sequence[str], queue: LeaseQueue, *, as_json: bool) -> int:
+    """Set a cap where one is given, then show all."""
+    from evaltrail.service.working.capping import set_cap  # noqa: PLC0415  SQLAlchemy, which few commands need
+
+    if words:
+        if len(words) != len(("URL", "N")):
+            raise InputError("`jobs cap` takes a URL and a number", code="usage", hint="`jobs cap URL none` lifts one")
+        set_cap(queue, words[0], words[1])
+    caps = queue.caps()
+    if as_json:
+        print_json({"ok": True, "exit_code": 0, "caps": dict(caps)})
+        return 0
+    rows = [[endpoint, str(cap)] for endpoint, cap in sorted(caps.items())]
+    print_text(table(["endpoint", "requests at once"], rows, numbers=(1,)) if rows else "no endpoint has a cap")
+    return 0
 
 
 def _list(arguments: argparse.Namespace, queue: LeaseQueue) -> int:
@@ -83,29 +126,45 @@ def _show(arguments: argparse.Namespace, queue: LeaseQueue) -> int:
     return 0
 
 
-def _change(arguments: argparse.Namespace, settings: Settings, queue: LeaseQueue) -> int:
+def change_jobs(
+    verb: Literal["cancel", "retry"], ids: Sequence[str], settings: Settings, queue: LeaseQueue, *, as_json: bool
+) -> int:
+    """Cancel or retry jobs, and tell what became of each; the exit code.
+
+    Args:
+        verb: what is done to each.
+        ids: what their ids begin with; where one is not known nothing is done.
+        settings: where the ledger is.
+        queue: that they lie in.
+        as_json: whether programs are told.
+
+    Raises:
+        InputError: an id is not known or not unique.
+    """
     from evaltrail.service.working.calling_off import cancel_job, retry_job  # noqa: PLC0415  only where it is wanted
 
-    change: Callable[[str], dict[str, object]]
-    if arguments.verb == "cancel":
-
-        def change(prefix: str) -> dict[str, object]:
-            job_id, state = cancel_job(prefix, settings, queue)
-            return {"job_id": job_id, "state": state}
+    done: list[dict[str, object]] = []
+    errors: list[EvaltrailError] = []
+    for job_id in dict.fromkeys(queue.show(prefix).job.id for prefix in ids):
+        try:
+            if verb == "cancel":
+                done.append({"job_id": job_id, "state": cancel_job(job_id, settings, queue)[1]})
+            else:
+                units = retry_job(job_id, settings, queue, notice=print_notice)[1]
+                done.append({"job_id": job_id, "state": "pending", "units": units})
+        except InputError as error:
+            errors.append(error)
+    code = 0 if not errors else 1 if done else InputError.exit_code
+    if as_json:
+        told = {"errors": [error_object(each) for each in errors]} if errors else {}
+        print_json({"ok": code == 0, "exit_code": code, "jobs": done, **told})
     else:
-
-        def change(prefix: str) -> dict[str, object]:
-            job_id, units = retry_job(prefix, queue)
-            return {"job_id": job_id, "state": "pending", "units": units}
-
-    done = [change(prefix) for prefix in arguments.id]
-    if arguments.json:
-        print_json({"ok": True, "exit_code": 0, "jobs": done})
-        return 0
-    for each in done:
-        more = f", {each['units']} units wait again" if "units" in each else ""
-        print_text(f"{each['job_id']}: {each['state']}{more}")
-    return 0
+        for each in done:
+            more = f", {each['units']} units wait again" if "units" in each else ""
+            print_text(f"{each['job_id']}: {each['state']}{more}")
+    for refused in errors:
+        print_error(refused)
+    return code
 
 
 def job_object(job: JobAccount) -> dict[str, object]:

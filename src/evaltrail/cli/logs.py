@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from evaltrail.cli import values
-from evaltrail.cli.show import print_json, print_text
+from evaltrail.cli.show import print_json, print_notice, print_text
 from evaltrail.config.settings import Settings, load_settings
 from evaltrail.core.errors import InputError, InterruptError
 from evaltrail.service.history.evaluations import find_known, log_of
@@ -93,8 +93,10 @@ def _write_lines(out: Callable[[str], object], files: Sequence[Path], tail: int 
 
 
 def _follow(known: Entry | Sequence[Job], settings: Settings, tail: int, *, as_json: bool) -> int:
-    writers = (evaluation_writer(known),) if isinstance(known, Entry) else job_writers(known, settings)
+    writers = (evaluation_writer(known, settings),) if isinstance(known, Entry) else job_writers(known, settings)
     has_lines = False
+    if isinstance(known, Entry) and not any(writer.files() for writer in writers):
+        print_notice(f"evaluation {known.id} has no log yet; waiting for a worker to begin it")
     for line in follow_logs(writers, tail=tail):
         if line is None:
             sys.stdout.flush()

@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--dry-run", action="store_true", help="print what would land in MLflow; ask nothing")
     parser.add_argument("--detach", action="store_true", help="queue it for `evaltrail worker`; prints the job's id")
+    _add_queue(parser)
     parser.add_argument("--fresh", action="store_true", help="start over, even where a run was cut short")
     parser.add_argument("--reuse-answers", action="store_true", help="let stored answers serve this evaluation")
     parser.add_argument(
@@ -58,6 +59,20 @@ def _add_choice_of_samples(parser: argparse.ArgumentParser) -> None:
         help="model that judges: openai:/NAME or URL#NAME; default EVALTRAIL_JUDGE",
     )
     parser.add_argument("--param", action="append", default=[], metavar="K=V", help="parameter, logged with the run")
+
+
+def _add_queue(parser: argparse.ArgumentParser) -> None:
+    """Declare how an order is queued."""
+    parser.add_argument("--queue", type=values.text, metavar="NAME", help="with --detach: which queue; else `default`")
+    parser.add_argument(
+        "--priority", type=values.whole, metavar="N", help="with --detach: -100 to 100, higher goes first (default: 0)"
+    )
+    parser.add_argument(
+        "--idempotency-key",
+        type=values.text,
+        metavar="KEY",
+        help="with --detach: the same key and the same order are accepted once, and have one id",
+    )
 
 
 def add_limits(parser: argparse.ArgumentParser) -> None:

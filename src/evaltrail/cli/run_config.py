@@ -44,6 +44,9 @@ ELSEWHERE = {
     "layout": "-o export.mlflow.runs=nested",
     "show": "--dry-run",
     "detach": "task files instead: a launch has executors of its own",
+    "queue": "task files instead: a launch has executors of its own",
+    "priority": "task files instead: a launch has executors of its own",
+    "idempotency_key": "task files instead: each launch is a new one",
     "fresh": "nothing: each launch starts anew, and `evaltrail resume ID` goes on",
     "reuse_answers": "nothing: a launch asks the model anew",
 }

@@ -39,6 +39,7 @@ def execute(arguments: argparse.Namespace) -> int:
         if not getattr(arguments, name):
             flag = "TASK" if name == "task" else "--model ID"
             raise InputError(f"{flag} is missing", code="usage", hint="or name a run configuration: --config FILE")
+    _check_queue_flags(arguments)
     settings = load_settings()
     orders = [_order(arguments, model, settings.openai_base_url) for model in arguments.model]
     _check_several(orders, settings)
@@ -96,17 +97,55 @@ def show_results(results: Sequence[Result]) -> None:
 
 def _detach(arguments: argparse.Namespace, orders: Sequence[Order], settings: Settings) -> int:
     """Leave the orders to workers."""
-    from evaltrail.service.working.detach import detach  # noqa: PLC0415  SQLAlchemy, which a run here has no need of
+    from evaltrail.service.working.detach import QueueChoice, detach  # noqa: PLC0415  SQLAlchemy, no need of it here
 
-    ids = detach(orders, settings)
-    objects = [{"ok": True, "exit_code": 0, "evaluation_id": each, "job_id": each, "state": "pending"} for each in ids]
+    choice = QueueChoice(
+        queue_name=arguments.queue or "default",
+        priority=arguments.priority or 0,
+        idempotency_key=arguments.idempotency_key or "",
+    )
+    try:
+        accepted = detach(orders, settings, choice, notice=print_notice)
+    except InputError as error:
+        error.where = _QUEUE_FLAGS.get(error.where, error.where)
+        raise
+    objects = [
+        {"ok": True, "exit_code": 0, "evaluation_id": each.job_id, "job_id": each.job_id, "state": each.state}
+        | {"is_new": each.is_new}
+        for each in accepted
+    ]
     if arguments.json:
         print_json(objects[0] if len(orders) == 1 else {"evaluations": objects})
         return 0
-    for each in ids:
-        print_text(each)
-    print_notice(f"accepted; `evaltrail worker` does what is queued, `evaltrail status {ids[0]}` tells how far it is")
+    for each in accepted:
+        print_text(each.job_id)
+    for each in accepted:
+        if not each.is_new:
+            print_notice(f"{each.job_id} was accepted before under this key, and is {each.state}")
+    if any(each.is_new for each in accepted):
+        print_notice("accepted; workers do what is queued")
+    print_notice(f"`evaltrail status {accepted[0].job_id} --watch` follows it")
     return 0
+
+
+_QUEUE_FLAGS = {"queue": "--queue", "priority": "--priority", "idempotency_key": "--idempotency-key"}
+"""What an order to the queue calls a field, and the flag that fills it."""
+
+
+def _check_queue_flags(arguments: argparse.Namespace) -> None:
+    """Refuse flags of the queue where nothing is queued, and names that no worker could be given."""
+    for name, flag in _QUEUE_FLAGS.items():
+        if getattr(arguments, name) is not None and not arguments.detach:
+            hint = f"add --detach, or leave out {flag}"
+            raise InputError(f"{flag} means nothing without --detach", code="usage", hint=hint)
+    queue = arguments.queue or ""
+    if "," in queue or queue != queue.strip():
+        raise InputError(
+            f"{queue!r} cannot be the name of a queue",
+            code="bad_queue",
+            where="--queue",
+            hint="leave out commas, and blanks around it: `evaltrail worker --queues` takes names with commas between",
+        )
 
 
 def _check_several(orders: Sequence[Order], settings: Settings) -> None:

@@ -128,6 +128,14 @@ class ProgressLine:
             sys.stderr.write(text + "\n")
         sys.stderr.flush()
 
+    def say(self, line: str) -> None:
+        """A line of its own, above the bar."""
+        if self._width:
+            sys.stderr.write("\r" + " " * self._width + "\r")
+            self._width = 0
+        print_notice(line)
+        sys.stderr.flush()
+
     def __enter__(self) -> Self:
         return self
 

@@ -7,11 +7,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from evaltrail.cli.ls import runs_table, show_notes
-from evaltrail.cli.show import print_json, print_text, receipt_line
-from evaltrail.config.settings import load_settings
+from evaltrail.cli.show import print_json, print_notice, print_text, receipt_line
+from evaltrail.cli.watch import follow
+from evaltrail.config.settings import Settings, load_settings
+from evaltrail.core.errors import InputError, InterruptError
 from evaltrail.service.history.known_runs import latest_runs, named_runs
+from evaltrail.service.history.watching import exit_code_of, is_open, watch
 
-EXAMPLE = "evaltrail status 3f9a 8abc.1 --json"
+EXAMPLE = "evaltrail status 3f9a 8abc.1 --json; evaltrail status 3f9a --watch"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,12 +25,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ID",
         help="evaluation, invocation or job (ID.N), or any unique beginning; without one, all that are known",
     )
+    parser.add_argument(
+        "--watch",
+        action="store_true",
+        help="follow one until it has ended; exits 0 completed, 1 failed in part or whole, 3 the results wait in the "
+        "outbox, 130 cancelled; Ctrl-C ends the watching alone (130). With --json: one object a line for each event, "
+        "the last line is the usual object",
+    )
 
 
 def execute(arguments: argparse.Namespace) -> int:
     """Tell state and progress: of one in full, of several in a table."""
     settings = load_settings()
     ids: list[str] = arguments.id
+    if arguments.watch:
+        return _watch(ids, settings, as_json=arguments.json)
     found = named_runs(settings, ids) if ids else latest_runs(settings)
     show_notes(found.notes)
     if len(ids) == 1:
@@ -40,9 +52,33 @@ def execute(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _show(item: dict[str, Any], *, as_json: bool) -> None:
+def _watch(ids: list[str], settings: Settings, *, as_json: bool) -> int:
+    """Follow one run; how it ended, or that it goes on without us."""
+    if len(ids) != 1:
+        raise InputError("--watch follows one run", code="usage", hint="name one ID; `evaltrail ls runs` shows the ids")
+    (item,) = named_runs(settings, ids).items
+    identity = item["evaluation_id"]
+    try:
+        if not as_json and is_open(item["state"]):
+            print_notice(headline(item))
+            told = item["errors"] if "units" in item or "jobs" in item else []  # else the queue could not be asked
+            for error in told:
+                print_notice(_error_line(error, indent=2))
+        follow(watch(settings, ids[0]), identity, as_json=as_json)
+    except KeyboardInterrupt:
+        print_notice(f"no longer watched: {identity} goes on (`evaltrail status {identity} --watch` follows it again)")
+        if as_json:
+            print_json({**item, "ok": False, "exit_code": InterruptError.exit_code})
+        return InterruptError.exit_code
+    (item,) = named_runs(settings, ids).items
+    code = exit_code_of(settings, item)
+    _show(item, as_json=as_json, code=code)
+    return code
+
+
+def _show(item: dict[str, Any], *, as_json: bool, code: int = 0) -> None:
     if as_json:
-        print_json({"ok": True, "exit_code": 0, **item})
+        print_json({"ok": code == 0, "exit_code": code, **item})
         return
     print_text(headline(item))
     for line in job_lines(item):
@@ -55,7 +91,8 @@ def headline(found: dict[str, Any]) -> str:
     jobs = found.get("jobs", [])
     name = jobs[0]["job_id"] if len(jobs) == 1 else found["evaluation_id"]
     unit = ("job" if total == 1 else "jobs") if jobs else "samples"
-    parts = [f"{name}: {found['state']}", f"{done:,} of {total:,} {unit}"]
+    parts = [f"{name}: {found['state']}"]
+    parts += [f"{done:,} of {total:,} {unit}"] if total else []
     parts += [f"model {found['model']}"] if found["model"] else []
     parts += [f"started {found['started_at'][:19].replace('T', ' ')}"] if found["started_at"] else []
     return ", ".join(parts)

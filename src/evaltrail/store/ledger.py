@@ -57,6 +57,23 @@ class Ledger:
         with self._open() as database:
             database.execute(_STATEMENTS["end"], values)
 
+    def reopen(self, ended: Entry) -> None:
+        """Note that an evaluation which had ended waits again, unless more has become of it meanwhile."""
+        if ended.ended_at is None:
+            return
+        with self._open() as database:
+            database.execute(_STATEMENTS["reopen"], {"id": ended.id, "ended_at": ended.ended_at.isoformat()})
+
+    @property
+    def is_there(self) -> bool:
+        """Whether anything was ever noted; to ask anything else makes an empty ledger."""
+        return self._file.is_file()
+
+    def states(self) -> dict[str, str]:
+        """The state of every evaluation, by its whole id."""
+        with self._open() as database:
+            return {row["id"]: row["state"] for row in database.execute(_STATEMENTS["states"])}
+
     def latest(self, limit: int) -> list[Entry]:
         """The latest evaluations, newest first."""
         with self._open() as database:
@@ -97,7 +114,7 @@ class Ledger:
     def _open(self) -> Iterator[sqlite3.Connection]:
         make_private(self._file.parent)
         try:
-            with closing(open_sqlite(self._file, synchronous="NORMAL")) as database:
+            with closing(open_sqlite(self._file, synchronous="NORMAL", is_shared=True)) as database:
                 database.executescript(_STATEMENTS["create"])
                 yield database
         except (OSError, sqlite3.Error) as error:

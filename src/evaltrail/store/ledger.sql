@@ -28,6 +28,13 @@ ON CONFLICT (id) DO NOTHING;
 -- name: end
 UPDATE evaluation SET state = :state, ended_at = :ended_at, result = :result WHERE id = :id;
 
+-- name: reopen
+-- Only as it was seen to have ended: a worker may have begun it again already, or even ended it.
+UPDATE evaluation SET state = 'running', ended_at = NULL, result = NULL WHERE id = :id AND ended_at = :ended_at;
+
+-- name: states
+SELECT id, state FROM evaluation;
+
 -- name: latest
 SELECT * FROM evaluation ORDER BY started_at DESC LIMIT :limit;
 

@@ -6,7 +6,7 @@ The key is a digest of tasks, data, model and parameters, so the same command fi
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from evaltrail.bundle.folders import hold_lock, is_locked, make_private, write_whole
+from evaltrail.core.errors import BusyError
 from evaltrail.core.ids import new_id
 
 _STATE = "state.json"
@@ -50,7 +51,7 @@ class Work:
 
     def restart(self, total: int) -> Work:
         """The same folder emptied, for a new evaluation."""
-        self._empty()
+        _empty(self.folder)
         return Work(folder=self.folder, state=_begin(self.folder, total), is_resumed=False)
 
     @property
@@ -69,18 +70,9 @@ class Work:
             kept: tasks whose programs failed: what lies in their places is gone on from by the same command.
         """
         with suppress(OSError):  # the lock goes last: whoever takes it next finds nothing of ours
-            self._empty({str(number) for number in kept})
+            _empty(self.folder, {str(number) for number in kept})
             (self.folder / _LOCK).unlink()
             self.folder.rmdir()
-
-    def _empty(self, kept: Collection[str] = ()) -> None:
-        for file in self.folder.iterdir():
-            if file.name in kept:
-                continue
-            if file.is_dir():
-                shutil.rmtree(file)
-            elif file.name != _LOCK:
-                file.unlink()
 
 
 @contextmanager
@@ -117,6 +109,28 @@ def is_running(folder: Path) -> bool:
     return is_locked(folder / _LOCK)
 
 
+def discard(folder: Path, is_needless: Callable[[], bool]) -> bool:
+    """Whether a work folder was removed: nobody owned it, and once nobody else could, it was still needless.
+
+    Args:
+        folder: of the work.
+        is_needless: asked while the folder is owned.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    try:
+        with hold_lock(folder / _LOCK, "process {pid} owns it"):
+            if not is_needless():
+                return False
+            _empty(folder)
+            (folder / _LOCK).unlink()  # last: whoever takes it next finds nothing of ours
+            folder.rmdir()
+    except BusyError:
+        return False
+    return True
+
+
 def count_done(folder: Path) -> int:
     """Samples that the journals of a work folder hold."""
     return sum(_lines(file) for file in folder.glob("*.jsonl"))
@@ -126,6 +140,16 @@ def _begin(folder: Path, total: int) -> WorkState:
     state = WorkState(evaluation_id=new_id(), started_at=datetime.now(UTC), total=total)
     write_whole(folder / _STATE, msgspec.json.encode(state))
     return state
+
+
+def _empty(folder: Path, kept: Collection[str] = ()) -> None:
+    for file in folder.iterdir():
+        if file.name in kept:
+            continue
+        if file.is_dir():
+            shutil.rmtree(file)
+        elif file.name != _LOCK:
+            file.unlink()
 
 
 def _lines(file: Path) -> int:

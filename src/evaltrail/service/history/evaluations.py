@@ -105,15 +105,25 @@ def _unknown(wanted: str, known: Sequence[Job]) -> InputError:
 
 
 def log_of(entry: Entry) -> Path:
-    """The log of an evaluation, finished or not.
+    """The log of an evaluation, finished or not: the one that is still written, else the one in its bundle.
 
     Raises:
-        InputError: there is none any more.
+        InputError: there is none yet, or none any more.
     """
-    for file in (entry.out / LOG, entry.work / "run.log"):
-        if file.is_file():
+    for file in (work_log(entry), entry.out / LOG):
+        if file is not None and file.is_file():
             return file
-    raise InputError("the evaluation has no log any more", code="no_log", where=str(entry.out))
+    raise InputError(
+        f"evaluation {entry.id} has no log, or none yet",
+        code="no_log",
+        hint=f"`evaltrail status {entry.id}` tells how far it is",
+    )
+
+
+def work_log(entry: Entry) -> Path | None:
+    """Where an evaluation that has not ended well writes its log; None where its work folder is gone, or another's."""
+    state = read_state(entry.work)
+    return entry.work / "run.log" if state is not None and state.evaluation_id == entry.id else None
 
 
 def find_bundle(home: Path, name: str) -> Path:
@@ -129,7 +139,14 @@ def find_bundle(home: Path, name: str) -> Path:
         raise InputError("no bundle is in this folder", code="no_bundle", where=name)
     entry = Ledger(home).find(name)
     if not (entry.out / MANIFEST).is_file():
-        raise InputError(
-            f"evaluation {entry.id} has no finished bundle", code="no_bundle", hint=f"`evaltrail status {entry.id}`"
-        )
+        raise no_bundle(entry)
     return entry.out
+
+
+def no_bundle(entry: Entry) -> InputError:
+    """That an evaluation has no finished bundle, and what to do."""
+    return InputError(
+        f"evaluation {entry.id} has no finished bundle",
+        code="no_bundle",
+        hint=f"`evaltrail status {entry.id}` tells how far it is, --watch waits for its end",
+    )

@@ -16,6 +16,7 @@ from evaltrail.config.secret_names import may_hold_keys
 from evaltrail.core.delivery import Skipped
 from evaltrail.core.errors import InputError
 from evaltrail.core.ids import slug
+from evaltrail.service.history.evaluations import no_bundle
 from evaltrail.store.executions import Job
 from evaltrail.store.job_files import SPEC
 from evaltrail.store.ledger import Entry
@@ -100,9 +101,7 @@ def copy_bundle_files(entry: Entry, order: CopyOrder) -> Copies:
         StorageError: the disk refuses.
     """
     if not (entry.out / MANIFEST).is_file():
-        raise InputError(
-            f"evaluation {entry.id} has no finished bundle", code="no_bundle", hint=f"`evaltrail status {entry.id}`"
-        )
+        raise no_bundle(entry)
     trees = []
     if order.artifacts is not None:
         target = order.artifacts / entry.id

@@ -12,15 +12,17 @@ from pathlib import Path
 from typing import BinaryIO
 
 from evaltrail.bundle.folders import is_locked
+from evaltrail.bundle.layout import LOG
 from evaltrail.config.settings import Settings
-from evaltrail.service.history.evaluations import log_of
+from evaltrail.service.history.evaluations import log_of, work_log
 from evaltrail.service.history.job_accounts import is_left_behind
 from evaltrail.service.history.job_logs import job_logs
 from evaltrail.service.history.job_states import folder_state, job_states
 from evaltrail.service.history.log_lines import LineSplitter, tail_offset
+from evaltrail.service.history.queued import describe_entries, is_queued
 from evaltrail.store.executions import Job
 from evaltrail.store.job_folders import OVER, RUNNING, has_ended
-from evaltrail.store.ledger import Entry
+from evaltrail.store.ledger import Entry, Ledger
 from evaltrail.store.work import is_running, read_state
 
 _POLL_SECONDS = 0.15
@@ -28,6 +30,8 @@ _LAST_WORDS_SECONDS = 0.4
 """A job's process prints its errors after it has let go of its lock."""
 _SLURM_SECONDS = 5.0
 """Slurm is not asked more often."""
+_QUEUE_SECONDS = 2.0
+"""Nor is the queue."""
 _BLOCK_BYTES = 1 << 16
 
 
@@ -60,12 +64,15 @@ def job_writers(jobs: Sequence[Job], settings: Settings) -> tuple[Writer, ...]:
     return tuple(map(writer, jobs))
 
 
-def evaluation_writer(entry: Entry) -> Writer:
+def evaluation_writer(entry: Entry, settings: Settings) -> Writer:
     """An evaluation of ours as a writer of its log, the same one until it ends.
 
     Raises:
         InputError: it has ended, and has no log any more.
     """
+    if entry.state == "running" and is_queued(entry):
+        queued = _QueuedLog(entry, settings)
+        return Writer(id=entry.id, files=queued.files, is_over=queued.is_over)
     if not _is_asking(entry):
         finished = log_of(entry)
         return Writer(id=entry.id, files=lambda: (finished,), is_over=lambda: True)
@@ -209,6 +216,35 @@ class _SlurmAsked:
             self._over = frozenset(job_id for job_id, state in states.items() if state in OVER)
             self._asked_at = time.monotonic()
         return job.id in self._over
+
+
+class _QueuedLog:
+    """The log of an evaluation that workers do: in its work folder, and in its bundle once that is gone."""
+
+    def __init__(self, entry: Entry, settings: Settings) -> None:
+        self._entry = entry
+        self._settings = settings
+        self._ledger = Ledger(settings.home)
+        self._found: Path | None = None
+        self._asked_at = 0.0
+
+    def files(self) -> tuple[Path, ...]:
+        """The one that was found first: the bundle's is a copy of it."""
+        if self._found is None:
+            places = (work_log(self._entry), self._entry.out / LOG)
+            self._found = next((file for file in places if file is not None and file.is_file()), None)
+        return () if self._found is None else (self._found,)
+
+    def is_over(self) -> bool:
+        """Whether it has ended; the queue, which knows of ends that no worker lived to note, is asked now and then."""
+        entry = self._ledger.find(self._entry.id)
+        if entry.state != "running":
+            return True
+        if time.monotonic() - self._asked_at < _QUEUE_SECONDS:
+            return False
+        (found,) = describe_entries([entry], self._settings)
+        self._asked_at = time.monotonic()
+        return found["ended_at"] is not None
 
 
 def _is_asking(entry: Entry) -> bool:

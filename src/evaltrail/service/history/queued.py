@@ -7,8 +7,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from evaltrail.config.settings import Settings
-from evaltrail.core.errors import EvaltrailError
-from evaltrail.service.history.evaluations import describe
+from evaltrail.core.errors import EvaltrailError, InputError
+from evaltrail.service.history.evaluations import describe, find_known
+from evaltrail.service.history.invocations import known_executions
 from evaltrail.service.record import error_object
 from evaltrail.store.ledger import Entry
 from evaltrail.store.work import count_done
@@ -26,14 +27,36 @@ def describe_entries(entries: Sequence[Entry], settings: Settings) -> list[dict[
         entries: of the ledger.
         settings: where the queue is.
     """
-    waiting = [entry for entry in entries if entry.state == "running" and is_queued(entry, settings)]
+    waiting = [entry for entry in entries if entry.state == "running" and is_queued(entry)]
     told = _queued(waiting, settings) if waiting else {}
     return [told.get(entry.id) or describe(entry) for entry in entries]
 
 
-def is_queued(entry: Entry, settings: Settings) -> bool:
+def is_queued(entry: Entry) -> bool:
     """Whether workers do an evaluation, and not the process that was told to."""
-    return entry.work.parent == settings.home / "work" / "jobs"
+    return entry.work.name == entry.id  # of others it is named for what they resume by
+
+
+def split_queued(ids: Sequence[str], settings: Settings) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
+    """The evaluations that workers do among what ids name, each once; and the other ids, whatever they name.
+
+    Args:
+        ids: beginnings of ids.
+        settings: where the ledger and the execution database are.
+    """
+    jobs = known_executions(settings.environ).jobs
+    queued: dict[str, Entry] = {}
+    others: list[str] = []
+    for wanted in ids:
+        try:
+            found = find_known(settings, wanted, jobs)
+        except InputError:
+            found = ()
+        if isinstance(found, Entry) and is_queued(found):
+            queued[found.id] = found
+        else:
+            others.append(wanted)
+    return tuple(queued.values()), tuple(others)
 
 
 def _queued(entries: Sequence[Entry], settings: Settings) -> dict[str, dict[str, Any]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 
 from evaltrail.bundle.journal import JoinedSamples
@@ -122,11 +123,14 @@ class _Delivery:
     def _asked(self, number: int, task: Task) -> Asked:
         if number in self._failures:
             return Asked(error=self._failures[number])
+        units = [unit for unit in self._job.units if _task_of(unit) == number]
+        seconds = worked_seconds(units)
         if isinstance(task, NativeTask | StoredTask):
             facts = judge_facts(self._prepared.gradings[number], self._settings.home)
-            return Asked(samples=JoinedSamples(journals_of(self._work, number, task.name)), facts=facts)
-        left = next(filter(None, (_left(unit) for unit in self._job.units if _task_of(unit) == number)))
-        return Asked(left=read_left(self._work.folder / left, task))
+            samples = JoinedSamples(journals_of(self._work, number, task.name))
+            return Asked(samples=samples, seconds=seconds, facts=facts)
+        left = next(filter(None, map(_left, units)))
+        return Asked(seconds=seconds, left=read_left(self._work.folder / left, task))
 
     def _deliver(self) -> Landed:
         if self._order.delivery is None:
@@ -145,6 +149,26 @@ class _Delivery:
         if landed.receipts:
             self._hold.note_runs({receipt.task: receipt.run_id for receipt in landed.receipts})
         return landed
+
+
+def worked_seconds(units: Sequence[UnitAccount]) -> float | None:
+    """Wall seconds during which somebody was at units of a task; pauses in which nobody was do not count.
+
+    Args:
+        units: all of the task's.
+
+    Returns:
+        None where one of them was begun more than once: as of a run that was cut short, the time of it is not known.
+    """
+    spans = [(unit.started_at, unit.ended_at) for unit in units if unit.attempt == 1]
+    known = sorted((begun, ended) for begun, ended in spans if begun is not None and ended is not None)
+    if not known or len(known) < len(units):
+        return None
+    worked, until = timedelta(), known[0][0]
+    for begun, ended in known:
+        worked += max(timedelta(), ended - max(begun, until))
+        until = max(until, ended)
+    return worked.total_seconds()
 
 
 def _failures(job: JobDetail) -> dict[int, EvaltrailError]:

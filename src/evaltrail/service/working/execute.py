@@ -11,6 +11,7 @@ from evaltrail.bundle.layout import MANIFEST
 from evaltrail.config.settings import Settings
 from evaltrail.core.errors import EvaltrailError, InputError
 from evaltrail.core.values import Json
+from evaltrail.core.version import VERSION
 from evaltrail.jobs.claim import Claim
 from evaltrail.jobs.hold import Done, Hold
 from evaltrail.service.evaluation.prepare import Prepared
@@ -47,16 +48,11 @@ class UnitExecutor:
             EvaltrailError: it failed, and may be done again.
         """
         claim = hold.claim
-        if claim.job_kind != EVALUATION or claim.kind not in {TASK, DELIVER}:
-            raise InputError(
-                f"this worker knows no job of kind {claim.job_kind!r:.40} with units of kind {claim.kind!r:.40}",
-                code="unknown_kind",
-                hint="use a worker of the version that accepted it",
-            )
-        if claim.is_cancelled:
-            end_cancelled(self._settings, claim.job_id)
-            return Done(verdict="cancelled")
         try:
+            _check_kind(claim)
+            if claim.is_cancelled:
+                end_cancelled(self._settings, claim.job_id)
+                return Done(verdict="cancelled")
             return self._done(hold)
         except EvaltrailError as error:
             if claim.is_last and (isinstance(error, InputError) or not claim.attempts_left):
@@ -90,6 +86,21 @@ class UnitExecutor:
             check_content(spec, prepared)
             self._prepared, self._job_id = prepared, claim.job_id
         return self._prepared
+
+
+def _check_kind(claim: Claim) -> None:
+    """Return where it is a unit that this version can do.
+
+    Raises:
+        InputError: it is not.
+    """
+    if claim.job_kind != EVALUATION or claim.kind not in {TASK, DELIVER}:
+        raise InputError(
+            f"this worker (evaltrail {VERSION}) knows no job of kind {claim.job_kind!r:.40} with units of kind "
+            f"{claim.kind!r:.40}",
+            code="unknown_kind",
+            hint=f"start workers of the version that accepted it, then `evaltrail jobs retry {claim.job_id}`",
+        )
 
 
 def _within(prepared: Prepared, slots: int) -> Prepared:

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from evaltrail.config.settings import Settings
-from evaltrail.core.errors import EvaltrailError, InterruptError
+from evaltrail.core.errors import EvaltrailError, InputError, InterruptError
 from evaltrail.service.record import failure_object
 from evaltrail.service.working.places import jobs_folder
 from evaltrail.store.ledger import Entry, Ledger
@@ -40,6 +40,14 @@ def begin_entry(settings: Settings, work: Work, model: str, tasks: Sequence[str]
     """
     entry = _entry(settings, work.state.evaluation_id, (work.folder, work.state.started_at), model, tasks)
     Ledger(settings.home).begin(entry)
+
+
+def find_entry(settings: Settings, job_id: str) -> Entry | None:
+    """The evaluation of a job; None where this home does not know it."""
+    try:
+        return Ledger(settings.home).find(job_id)
+    except InputError:
+        return None
 
 
 def end_failed(settings: Settings, job_id: str, error: EvaltrailError) -> None:

@@ -25,7 +25,7 @@ from evaltrail.service.evaluation.prepare import Prepared
 SPEC_VERSION = 1
 FROM_VARIABLE = "host:"
 """How a header's value begins that stands in a variable of the worker: its name comes behind it."""
-_AGAIN = "submit it anew"
+_AGAIN = "submit it anew with `evaltrail run --detach`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,13 +134,15 @@ def spec_from_json(given: Mapping[str, Any]) -> OrderSpec:
     Raises:
         InputError: it is of a newer version, or says what this version does not understand.
     """
-    version = given.get("version")
+    version = given.get("version") if isinstance(given, Mapping) else None
+    if version is None:
+        raise InputError("the job's spec is not understood: it has no version", code="bad_spec", hint=_AGAIN)
     if version != SPEC_VERSION:
         raise InputError(
             f"the job was accepted by another version of evaltrail: its spec is of version {version!r:.20}, "
             f"this one knows {SPEC_VERSION}",
             code="bad_spec",
-            hint=f"use workers of the version that accepted it, or {_AGAIN}",
+            hint=f"start workers of the version that accepted it and `evaltrail jobs retry ID`, or {_AGAIN}",
         )
     try:
         kept = msgspec.convert(given, _KeptSpec)

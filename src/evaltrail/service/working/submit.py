@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evaltrail.config.context_tags import context_tags
-from evaltrail.config.secrets import public_url
 from evaltrail.config.settings import Settings
 from evaltrail.core.errors import InputError
+from evaltrail.core.ids import digest
+from evaltrail.jobs.hints import Hints
 from evaltrail.jobs.lease import LeaseQueue
 from evaltrail.jobs.order import NewJob, NewUnit, Submitted
 from evaltrail.jobs.ranges import cut
@@ -17,6 +18,7 @@ from evaltrail.providers.catalog import Task
 from evaltrail.providers.native import NativeTask
 from evaltrail.service.evaluation.order import Order
 from evaltrail.service.evaluation.prepare import Prepared, prepare
+from evaltrail.service.working.capping import endpoint_of
 from evaltrail.service.working.ledger_entry import accept_entry
 from evaltrail.service.working.order_spec import OrderSpec, content_digest, spec_of, spec_to_json
 
@@ -36,6 +38,8 @@ class CheckedOrder:
 
     spec: OrderSpec
     prepared: Prepared
+    identity: str
+    """Digest of what was asked for, whichever commit it was asked from."""
 
 
 def check_order(order: Order, settings: Settings) -> CheckedOrder:
@@ -57,9 +61,9 @@ def check_order(order: Order, settings: Settings) -> CheckedOrder:
     draft = spec_of(tagged, settings, folder)
     own = draft.settings(settings)
     prepared = order_of(draft, own)
-    return CheckedOrder(
-        spec=replace(draft, content=content_digest(prepared), command=prepared.command(own)), prepared=prepared
-    )
+    spec = replace(draft, content=content_digest(prepared), command=prepared.command(own))
+    identity = digest(spec_to_json(replace(spec, tags=order.tags)))
+    return CheckedOrder(spec=spec, prepared=prepared, identity=identity)
 
 
 def submit_order(
@@ -69,6 +73,8 @@ def submit_order(
     *,
     idempotency_key: str = "",
     queue_name: str = "default",
+    priority: int = 0,
+    hints: Hints | None = None,
 ) -> Submitted:
     """The accepted job, whose id is the evaluation's id: it is done by workers, whatever happens to this process.
 
@@ -76,11 +82,13 @@ def submit_order(
         checked: what is to be done.
         settings: of this process.
         queue: that takes it.
-        idempotency_key: the same key and the same order are the same job.
+        idempotency_key: the same key and the same order, queue and priority are the same job.
         queue_name: which of the queues.
+        priority: from -100 to 100; higher goes first.
+        hints: tell workers at once; None = they look by themselves, a moment later.
 
     Raises:
-        InputError: the key was used for another order.
+        InputError: the key was used for another order, or one of these cannot be.
         StorageError: the queue is away.
     """
     prepared = checked.prepared
@@ -91,11 +99,14 @@ def submit_order(
         units=tuple(_units(prepared)),
         name=", ".join(names)[:_NAME_CHARACTERS],
         queue=queue_name,
+        priority=priority,
         idempotency_key=idempotency_key,
+        body_digest=digest([checked.identity, queue_name, priority]),
     )
     accepted = queue.submit(job)
-    if accepted.is_new:
-        accept_entry(settings, accepted.job_id, prepared.order.request.target.id, names)
+    accept_entry(settings, accepted.job_id, prepared.order.request.target.id, names)  # also where we died before it
+    if accepted.is_new and hints is not None:
+        hints.send(queue_name, len(job.units))
     return accepted
 
 
@@ -110,12 +121,19 @@ def order_of(spec: OrderSpec, settings: Settings) -> Prepared:
 
 def _units(prepared: Prepared) -> Iterator[NewUnit]:
     limits, target = prepared.order.request.limits, prepared.order.request.target
-    endpoint = public_url(target.url)
+    endpoint = endpoint_of(target.url)
     for number, task in enumerate(prepared.tasks):
         for part in _ranges(task, limits.concurrency):
             place = {"task": number} if part is None else {"task": number, "start": part.start, "stop": part.stop}
             total = task.total if part is None else len(part) * task.repeats
-            yield NewUnit(kind=TASK, place=place, endpoint=endpoint, max_attempts=_ATTEMPTS, total=total or None)
+            yield NewUnit(
+                kind=TASK,
+                place=place,
+                endpoint=endpoint,
+                slots=limits.concurrency,
+                max_attempts=_ATTEMPTS,
+                total=total or None,
+            )
     yield NewUnit(kind=DELIVER, max_attempts=_DELIVERY_ATTEMPTS, total=0, is_last=True, runs_when_cancelled=True)
 
 
