@@ -33,6 +33,7 @@ COMMANDS = {
     "worker": "do what is queued",
     "jobs": "list and show queued evaluations, cancel them, have them tried again",
     "sync": "send what waits in the outbox, list it, or give one up",
+    "gc": "remove what nothing refers to any more",
     "doctor": "check endpoint, key, MLflow, disk and versions",
     "ui": "open MLflow's own pages over the current store",
 }

@@ -106,7 +106,9 @@ def complete_options(options: DeliveryOptions, settings: Settings) -> DeliveryOp
 
 def open_destination(settings: Settings) -> MlflowDestination:
     """The destination of these settings."""
-    return MlflowDestination(outbox_folder(settings), VERSION, environ=settings.environ)
+    return MlflowDestination(
+        outbox_folder(settings), VERSION, environ=settings.environ, is_shared=settings.has_shared_home
+    )
 
 
 def outbox_folder(settings: Settings) -> Path:

@@ -1,4 +1,4 @@
-"""A sqlite file that several processes and threads write to: write-ahead log, private mode, patience."""
+"""A sqlite file that several processes and threads write to: private mode, patience, a journal that fits its disk."""
 
 from __future__ import annotations
 
@@ -11,21 +11,27 @@ _WAIT_S = 10.0
 _PAUSE_S = 0.02
 
 
-def open_sqlite(file: Path, *, synchronous: Literal["NORMAL", "FULL"]) -> sqlite3.Connection:
+def open_sqlite(file: Path, *, synchronous: Literal["NORMAL", "FULL"], is_shared: bool = False) -> sqlite3.Connection:
     """An open connection whose rows are known by name; every statement outside a transaction is one by itself.
+
+    A new file gets a write-ahead log, which needs memory that all its users share: one machine. The journal of a file
+    that is there is changed only for ``is_shared``, and stays so: whoever opens it later cannot know who else does.
 
     Args:
         file: made with mode 0600 when missing.
         synchronous: FULL survives a power cut after each change, NORMAL a crash of the process.
+        is_shared: other machines may use it too: it gets a rollback journal, which needs nothing but file locks.
 
     Raises:
         OSError, sqlite3.Error: the file cannot be used.
     """
     file.touch(mode=0o600)
+    is_new = not file.stat().st_size
     connection = sqlite3.connect(file, timeout=_WAIT_S, isolation_level=None)
     try:
         connection.row_factory = sqlite3.Row
-        _turn_to_wal(connection)
+        if is_shared or is_new:
+            _turn_to(connection, "delete" if is_shared else "wal")
         connection.execute(f"PRAGMA synchronous = {synchronous}")
     except sqlite3.Error:
         connection.close()
@@ -33,12 +39,12 @@ def open_sqlite(file: Path, *, synchronous: Literal["NORMAL", "FULL"]) -> sqlite
     return connection
 
 
-def _turn_to_wal(connection: sqlite3.Connection) -> None:
-    """Switch a new file to the write-ahead log; where several do so at once, sqlite itself does not wait its turn."""
+def _turn_to(connection: sqlite3.Connection, journal: Literal["wal", "delete"]) -> None:
+    """Change the journal of a file; where several use it just now, sqlite itself does not wait its turn."""
     ends = time.monotonic() + _WAIT_S
     while True:
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA journal_mode = {journal}")
             return
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode not in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED} or time.monotonic() > ends:

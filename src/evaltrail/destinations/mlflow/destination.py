@@ -108,6 +108,7 @@ class MlflowDestination:
         environ: the environment MLflow's own settings are read from.
         patience: bounds of every request.
         user: who delivers, as MLflow shows it.
+        is_shared: processes of other machines may use the outbox too.
     """
 
     def __init__(
@@ -118,8 +119,10 @@ class MlflowDestination:
         environ: Mapping[str, str] = os.environ,
         patience: Patience | None = None,
         user: str = "",
+        is_shared: bool = False,
     ) -> None:
         self._folder = outbox_folder.absolute()
+        self._is_shared = is_shared
         self._version = version
         self._environ = environ
         self._patience = patience or Patience()
@@ -174,21 +177,21 @@ class MlflowDestination:
         """
         uri = resolve_tracking_uri(options.tracking_uri, self._environ)
         check_tracking_uri(uri)
-        with Outbox(self._folder) as outbox, closing(self._gateway(uri)) as gateway:
+        with self._outbox() as outbox, closing(self._gateway(uri)) as gateway:
             yield Channel(outbox=outbox, gateway=gateway, places=self._places, wait_s=self._patience.lease_s)
 
     def sync(self, *, progress: StepSink = silent) -> tuple[Sent, ...]:
         """What became of every waiting delivery; one tracking URI that is away does not hold up the others."""
         away: dict[str, EvaltrailError] = {}
         busy: dict[str, str] = {}
-        with Outbox(self._folder) as outbox:
+        with self._outbox() as outbox:
             sent = tuple(self._synced(delivery, outbox, away, busy, progress) for delivery in outbox.waiting())
             sweep(self._folder, {delivery.key for delivery in outbox.waiting()})
             return sent
 
     def waiting(self) -> tuple[Delivery, ...]:
         """The deliveries that wait in the outbox, oldest first."""
-        with Outbox(self._folder) as outbox:
+        with self._outbox() as outbox:
             return tuple(outbox.waiting())
 
     def forget(self, deliveries: Sequence[Delivery]) -> None:
@@ -198,7 +201,7 @@ class MlflowDestination:
             BusyError: another process is sending one of them; those before it are given up.
             StorageError: the outbox cannot be written.
         """
-        with Outbox(self._folder) as outbox:
+        with self._outbox() as outbox:
             for delivery in deliveries:
                 with lease(self._folder / "leases", delivery.key, deed="sending it"):
                     outbox.forget(delivery)
@@ -232,6 +235,9 @@ class MlflowDestination:
                 away[uri] = error
             return Sent(key=plan.key, run_name=plan.run_name, error=error)
         return Sent(key=plan.key, run_name=plan.run_name, receipt=receipt)
+
+    def _outbox(self) -> Outbox:
+        return Outbox(self._folder, is_shared=self._is_shared)
 
     def _gateway(self, uri: str) -> Gateway:
         check_tracking_uri(uri)

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal, Self
 
@@ -50,16 +50,17 @@ class Outbox:
 
     Args:
         folder: made with mode 0700 when missing; ``outbox.db`` in it gets mode 0600.
+        is_shared: processes of other machines may use it too; see ``open_sqlite``.
 
     Raises:
         StorageError: the folder cannot be written.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_shared: bool = False) -> None:
         self.folder = folder
         with _storage(folder):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._rows = open_sqlite(folder / "outbox.db", synchronous="FULL")
+            self._rows = open_sqlite(folder / "outbox.db", synchronous="FULL", is_shared=is_shared)
             self._rows.execute(_STATEMENTS["create"])
             self._rows.execute(_STATEMENTS["create_forgotten"])
 
@@ -120,6 +121,24 @@ class Outbox:
     def forgotten(self) -> list[Delivery]:
         """Deliveries that were given up, in the order they were put."""
         return [_delivery(row) for row in self._read("forgotten")]
+
+    def count_landed(self, seconds: float) -> int:
+        """How many deliveries have landed that were put so long ago, and that nothing which waits lies below of."""
+        return len(self._landed(seconds))
+
+    def drop_landed(self, seconds: float) -> int:
+        """How many of those are forgotten now: put again, their runs are looked for in MLflow by their keys."""
+        landed = self._landed(seconds)
+        for key, tracking_uri in landed:
+            self._write("drop", key=key, tracking_uri=tracking_uri)
+        return len(landed)
+
+    def _landed(self, seconds: float) -> list[tuple[str, str]]:
+        before = (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat(timespec="seconds")
+        open_plans = [each.plan for each in (*self.waiting(), *self.forgotten()) if each.plan is not None]
+        parents = {plan.parent_key for plan in open_plans}
+        rows = self._read("landed", before=before)
+        return [(row["key"], row["tracking_uri"]) for row in rows if row["key"] not in parents]
 
     def close(self) -> None:
         """Close the file."""

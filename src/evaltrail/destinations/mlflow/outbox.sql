@@ -55,6 +55,12 @@ WHERE key = :key AND tracking_uri = :tracking_uri;
 UPDATE deliveries SET attempts = attempts + 1, last_error = :last_error
 WHERE key = :key AND tracking_uri = :tracking_uri;
 
+-- name: landed
+SELECT key, tracking_uri FROM deliveries WHERE phase = 'finished' AND created_at <= :before;
+
+-- name: drop
+DELETE FROM deliveries WHERE key = :key AND tracking_uri = :tracking_uri AND phase = 'finished';
+
 -- name: waiting
 SELECT * FROM deliveries
 WHERE phase <> 'finished' AND (key, tracking_uri) NOT IN (SELECT key, tracking_uri FROM forgotten)
