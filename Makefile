@@ -3,7 +3,9 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-SOURCES := src tests benchmarks tools
+SOURCES := src tests benchmarks tools examples
+# Each process of a test run would compile every test anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test test-slow check bench format clean
 
@@ -20,7 +22,7 @@ test: $(READY) ## the fast tests
 	$(BIN)/python -m pytest -q -n 3 --dist worksteal
 
 test-slow: $(READY) ## the bounded long proofs
-	$(BIN)/python -m pytest -q -m slow
+	$(BIN)/python -m pytest -q -m slow -n 2 --dist loadfile
 
 check: $(READY) ## linters, types, floors, the house's figures
 	$(BIN)/ruff check $(SOURCES)

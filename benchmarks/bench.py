@@ -32,7 +32,9 @@ PARTS = {
     "gathering": "Gathering",
     "invocations": "Invocations",
     "judge_peer": "Judging",
+    "lease_queue": "Queue",
     "lm_eval_peer": "lm-evaluation-harness through our engine",
+    "workers": "Workers",
 }
 """Module to title; each has ``run(repeats)`` and ``WAY``."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 HEAD = ("what", "floor", "evaltrail", "ratio", "must", "stretch", "reached?")
@@ -60,6 +61,35 @@ def times_floor(what: str, floor_s: float, ours_s: float, must: float, stretch: 
     )
 
 
+def at_least_times(what: str, theirs: float, ours: float, must: float) -> Row:
+    """A rate that is to be at least so many times another's."""
+    ratio = ours / theirs
+    return Row(
+        what=what,
+        floor=_figure(theirs),
+        evaltrail=_figure(ours),
+        ratio=_figure(ratio),
+        must=f">= {must:g} x",
+        is_must=ratio >= must,
+    )
+
+
 def exactly(what: str, found: str, wanted: str) -> Row:
     """Something that is right or wrong."""
     return Row(what=what, evaltrail=found, must=wanted, is_must=found == wanted)
+
+
+def show(rows: Sequence[Row], way: str) -> int:
+    """Print rows and how they were measured; the exit code is 1 where one misses what was promised.
+
+    Rows that only inform promise nothing.
+    """
+    for row in rows:
+        print("  ".join(filter(None, row.cells)))
+    print(way)
+    return 1 if any(row.is_must is False for row in rows) else 0
+
+
+def _figure(value: float) -> str:
+    """Three digits at least, never an exponent."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from evaltrail.store.job_files import JobOutcome
-from goals import Row, at_most
+from goals import Row, at_most, show
 from own_jobs import OwnJobs, counted, delivered, metric
 
 INVOCATIONS = 1000
@@ -76,11 +76,7 @@ def timed(words: tuple[str, ...], environ: Mapping[str, str], repeat: int) -> fl
 
 
 def main() -> int:
-    rows = run(int(sys.argv[1]) if len(sys.argv) > 1 else 5)
-    for row in rows:
-        print("  ".join(cell for cell in row.cells if cell))
-    print(WAY)
-    return 0 if all(row.is_must for row in rows) else 1
+    return show(run(int(sys.argv[1]) if len(sys.argv) > 1 else 5), WAY)
 
 
 if __name__ == "__main__":

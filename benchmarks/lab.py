@@ -84,7 +84,7 @@ class Lab:
 
     def launched(self, count: int, in_flight: int) -> Measured:
         """One run configuration with this task as its only job, with a home and a server of its own."""
-        self._task(count)
+        self.task(count)
         with TemporaryDirectory(dir=self.folder) as home, MockEndpoint(latency_ms=LATENCY_MS) as endpoint:
             file = self.folder / f"launch-{count}.yaml"
             file.write_text(_LAUNCH.format(url=endpoint.url, home=home, count=count, in_flight=in_flight))
@@ -102,7 +102,7 @@ class Lab:
         kill_at: int = 0,
     ) -> Measured:
         """One `evaltrail run` with a given home against a given server; killed at so many requests, if any."""
-        task = self._task(count)
+        task = self.task(count)
         command = (*self.prefix, str(_EVALTRAIL), "run", str(task), "--model=mock", f"--url={endpoint.url}")
         options = (f"--concurrency={in_flight}", "--no-deliver", "--json", *flags)
         return measure(
@@ -125,7 +125,8 @@ class Lab:
         self.floor(100, 8)
         self.evaltrail(100, 8)
 
-    def _task(self, count: int) -> Path:
+    def task(self, count: int) -> Path:
+        """A task of so many items."""
         task = self._items(count).with_name(f"sums-{count}.yaml")
         task.write_text(_TASK.format(count=count), encoding="utf-8")
         return task

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from goals import Row
+from goals import Row, show
 from lab import LATENCY_MS
 from make_data import item
 from measure import Measured, MockEndpoint, NotMeasuredError, measure, median, two_cores
@@ -138,10 +138,7 @@ def main() -> int:
     except NotMeasuredError as error:
         print(f"not measured: {error}", file=sys.stderr)
         return 1
-    for row in rows:
-        print("  ".join(filter(None, row.cells)))
-    print(WAY)
-    return 0
+    return show(rows, WAY)
 
 
 if __name__ == "__main__":

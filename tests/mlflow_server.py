@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import atexit
-import fcntl
 import functools
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 from urllib.parse import quote, urlencode
 from urllib.request import Request, urlopen
+
+from shared_server import join, run_folder
 
 _START_S = 120.0
 
@@ -52,7 +49,7 @@ class MlflowServer:
 
     def start(self) -> None:
         """Start and wait until it answers."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         command = [
             *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)),
             *("--backend-store-uri", f"sqlite:///{self.folder / 'mlflow.db'}"),
@@ -71,6 +68,11 @@ class MlflowServer:
         """The process that leads the server's group."""
         assert self._process is not None
         return self._process.pid
+
+    @property
+    def ends(self) -> int:
+        """The leader of the group that has to be ended."""
+        return self.pid
 
     def stop(self) -> None:
         """End the server and the workers it started."""
@@ -107,20 +109,14 @@ def shared_url() -> str:
 
 
 @functools.cache
-def _joined() -> tuple[str, MlflowServer]:
-    """The address, and the server if this process started it (which has to be held: its child runs on)."""
-    run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or str(os.getpid())
-    folder = Path(tempfile.gettempdir(), f"mlflow-server-{run}")
-    folder.mkdir(mode=0o700, exist_ok=True)
-    atexit.register(_leave, folder)
-    server = MlflowServer(folder)
-    with _shared(folder) as shared:
-        if not shared["users"]:
-            server.start()
-            shared |= {"url": server.url, "pid": server.pid}
-        shared["users"] += 1
-        url: str = shared["url"]
-        return url, server
+def _joined() -> tuple[str, MlflowServer | None]:
+    """The address, and the server if this process started it."""
+    return join("mlflow", MlflowServer, _end)
+
+
+def _end(leader: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGTERM)
 
 
 def shared_port() -> int:
@@ -130,31 +126,8 @@ def shared_port() -> int:
 
 def shared_folder() -> Path:
     """Where that server keeps its store, artifacts and log."""
-    return _joined()[1].folder
-
-
-def _leave(folder: Path) -> None:
-    with _shared(folder) as shared:
-        shared["users"] -= 1
-        is_last = not shared["users"]
-        if is_last:
-            with suppress(ProcessLookupError):
-                os.killpg(shared["pid"], signal.SIGTERM)
-    if is_last:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _shared(folder: Path) -> Iterator[dict[str, Any]]:
-    """What the processes of a test run know of their server, one of them at a time."""
-    with (folder / "shared.json").open("a+") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        file.seek(0)
-        known: dict[str, Any] = json.loads(file.read() or '{"users": 0}')
-        yield known
-        file.seek(0)
-        file.truncate()
-        file.write(json.dumps(known))
+    shared_url()
+    return run_folder("mlflow") / "server"
 
 
 def ask(url: str, call: str, **values: object) -> dict[str, Any]:

@@ -5,17 +5,11 @@
 
 from __future__ import annotations
 
-import atexit
-import fcntl
 import functools
-import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pytest
 
@@ -23,6 +17,7 @@ from private_postgres import PostgresServer, database_in
 from private_rabbit import RabbitServer
 from private_redis import RedisServer
 from private_server import PrivateServer, end
+from shared_server import join
 
 Server = TypeVar("Server", bound=PrivateServer)
 
@@ -73,41 +68,6 @@ def _need(kind: type[PrivateServer]) -> None:
 
 @functools.cache
 def _joined(kind: type[PrivateServer]) -> tuple[str, PrivateServer | None]:
-    """The address, and the server if this process started it (which has to be held: its child runs on)."""
+    """The address, and the server if this process started it."""
     _need(kind)
-    run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or str(os.getpid())
-    folder = Path(tempfile.gettempdir(), f"{kind.kind.lower()}-server-{run}")
-    folder.mkdir(mode=0o711, exist_ok=True)
-    server = None
-    with _shared(folder) as shared:
-        if not shared["users"]:
-            server = kind(folder / "server")
-            server.start()
-            shared |= {"url": server.url, "ends": server.ends}
-        shared["users"] += 1
-        url: str = shared["url"]
-    atexit.register(_leave, folder)
-    return url, server
-
-
-def _leave(folder: Path) -> None:
-    with _shared(folder) as shared:
-        shared["users"] -= 1
-        is_last = not shared["users"]
-        if is_last:
-            end(shared["ends"])
-    if is_last:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _shared(folder: Path) -> Iterator[dict[str, Any]]:
-    """What the processes of a test run know of their server, one of them at a time."""
-    with (folder / "shared.json").open("a+") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        file.seek(0)
-        known: dict[str, Any] = json.loads(file.read() or '{"users": 0}')
-        yield known
-        file.seek(0)
-        file.truncate()
-        file.write(json.dumps(known))
+    return join(kind.kind.lower(), kind, end)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
-import functools
+import fcntl
 import os
 import pwd
 import re
@@ -13,8 +12,8 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -187,16 +186,16 @@ class SlurmCluster:
             time.sleep(0.05)
 
 
-@functools.cache
-def shared_cluster() -> SlurmCluster:
-    """The one cluster of this test process, ended with it.
+@contextmanager
+def only_cluster() -> Iterator[SlurmCluster]:
+    """A cluster for the tests of a file; processes that test this code beside each other have one in turn.
 
     Skips the test where none can be started; in CI that is a failure.
     """
     reason = why_not()
     if reason:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
-    cluster = SlurmCluster()
-    cluster.__enter__()
-    atexit.register(cluster.__exit__)
-    return cluster
+    with Path(__file__).open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with SlurmCluster() as cluster:
+            yield cluster

@@ -121,8 +121,8 @@ def test_ui_serves_mlflows_pages_until_interrupted(demo):
 
 def test_ui_of_a_server_says_where_it_is(evaltrail, mlflow_url):
     """For a tracking server there is nothing to start: its address is printed."""
-    assert evaltrail("ui").out.strip() == mlflow_url
-    assert evaltrail("ui", "--json").object["url"] == mlflow_url
+    assert evaltrail.here("ui").out.strip() == mlflow_url
+    assert evaltrail.here("ui", "--json").object["url"] == mlflow_url
 
 
 @pytest.mark.slow
@@ -164,14 +164,14 @@ def test_ls_in_an_empty_home_says_what_to_do(tmp_path):
 
 def test_metrics_are_listed(evaltrail):
     """Every one with its kind and needs; a word chooses; nothing else is looked for."""
-    done = evaltrail("ls", "metrics", "f1")
+    done = evaltrail.here("ls", "metrics", "f1")
     assert done.code == 0, done.err
     assert done.out.splitlines()[-1].split() == ["token_f1", "heuristic", "0..1", "higher", "target"]
-    (safety,) = evaltrail("ls", "metrics", "safety", "--limit", 1, "--json").object["metrics"]
+    (safety,) = evaltrail.here("ls", "metrics", "safety", "--limit", 1, "--json").object["metrics"]
     assert safety == {"name": "safety", "kind": "judge", "values": "true/false", "better": "higher", "needs": "judge"}
-    assert evaltrail("ls", "metrics", "nothingatall").err == "no metric is like 'nothingatall'\n"
-    assert evaltrail("ls", "tasks", "nothingatall").err == "no task is like 'nothingatall'\n"
-    assert one_error(evaltrail("ls", "providers", "word"))
+    assert evaltrail.here("ls", "metrics", "nothingatall").err == "no metric is like 'nothingatall'\n"
+    assert evaltrail.here("ls", "tasks", "nothingatall").err == "no task is like 'nothingatall'\n"
+    assert one_error(evaltrail.here("ls", "providers", "word"))
 
 
 def test_failed_and_unscored_samples_are_chosen(scored):
@@ -212,13 +212,13 @@ def test_the_csv_file_holds_every_sample_and_no_formula(scored):
 
 def test_sync_with_an_empty_outbox_is_fine(evaltrail):
     """Nothing waits: exit 0, for programs an empty list."""
-    assert evaltrail("sync").out == "nothing waits\n"
-    assert evaltrail("sync", "--json").object == {"ok": True, "exit_code": 0, "receipts": [], "errors": []}
+    assert evaltrail.here("sync").out == "nothing waits\n"
+    assert evaltrail.here("sync", "--json").object == {"ok": True, "exit_code": 0, "receipts": [], "errors": []}
 
 
 def test_doctor_finds_everything_in_order(evaltrail, endpoint):
     """Server and endpoint answer: every check is ok, exit 0, and the endpoint was asked once."""
-    done = evaltrail("doctor", "--url", endpoint.url, "--model", "m", "--json")
+    done = evaltrail.here("doctor", "--url", endpoint.url, "--model", "m", "--json")
     assert (done.code, done.object["ok"]) == (0, True), done.out
     assert all(check["ok"] for check in done.object["checks"])
     assert {"MLflow", "endpoint", "outbox"} <= {check["what"] for check in done.object["checks"]}
@@ -239,7 +239,7 @@ def test_doctor_names_what_is_wrong(tmp_path):
 def test_doctor_names_a_key_that_is_not_set(evaltrail, endpoint):
     """The unset variable stands in the table as what is wrong with the endpoint."""
     words = ("--url", endpoint.url, "--model", "m", "--api-key-env", "NOT_SET_2")
-    done = evaltrail("doctor", *words)
+    done = evaltrail.here("doctor", *words)
     assert (done.code, "NOT_SET_2" in done.out) == (1, True)
 
 

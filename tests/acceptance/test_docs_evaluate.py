@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
+from reader import ROOT, blocks
 
 from judge_server import JudgeServer
 
-_PAGE = Path(__file__).resolve().parents[2] / "docs" / "evaluate.md"
+_PAGE = ROOT / "docs" / "evaluate.md"
 
 
 @pytest.mark.slow
 def test_the_page_on_evaluate_works_as_written(evaltrail, tracking, experiment):
     """All blocks in one program, with a judge that EVALTRAIL_JUDGE names: four runs, one of them of two."""
-    text = _PAGE.read_text(encoding="utf-8")
-    program = "\n".join(re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
+    program = "\n".join(blocks("docs/evaluate.md", "python"))
     with JudgeServer(lambda _: {"rationale": "fine", "score": 4}) as judge:
         evaltrail.environ |= {"EVALTRAIL_JUDGE": f"{judge.url}#judge", "MLFLOW_EXPERIMENT_NAME": experiment}
         done = evaltrail.python(program)

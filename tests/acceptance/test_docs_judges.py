@@ -3,49 +3,31 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import yaml
+from reader import ROOT, paste, whole_page
 
 from evaltrail.scoring.catalog import make_metrics
 from judge_server import JudgeServer
 from judging_rules import is_direct
 
-_ROOT = Path(__file__).resolve().parents[2]
-_PAGE = (_ROOT / "docs" / "judges.md").read_text(encoding="utf-8")
+_PAGE = (ROOT / "docs" / "judges.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
 def test_the_page_on_judges_works_as_written(evaltrail, tracking):
     """Calibrate, evaluate, score: every block ends with exit code 0, and the run knows how its judge was measured."""
-    blocks = re.findall(r"^```sh tour\n(.*?)^```$", _PAGE, re.MULTILINE | re.DOTALL)
-    (python,) = re.findall(r"^```python\n(.*?)^```$", _PAGE, re.MULTILINE | re.DOTALL)
-    shutil.copytree(_ROOT / "examples", evaltrail.cwd / "examples")
     known = {run.info.run_id for run in tracking.runs("judged")}
-    search = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     with JudgeServer(is_direct) as server:
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", "\n".join([*blocks, f"python - <<'END'\n{python}END\n"])],
-            cwd=evaltrail.cwd,
-            env=evaltrail.environ | {"PATH": search, "URL": server.url, "MODEL": "my-judge"},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+        done = paste(evaltrail, whole_page("docs/judges.md"), URL=server.url, MODEL="my-judge")
     told = json.loads((evaltrail.cwd / "calibration" / "calibration.json").read_bytes())
     assert (told["n"], told["n_unlabelled"], told["kappa"]) == (48, 24, 0.5)
     runs = [run for run in tracking.runs("judged") if run.info.run_id not in known]
     assert len(runs) == 4
     assert runs[0].data.params["judge.direct.calibration"] == "calibrated: kappa 0.50 (n 48)"
-    assert "direct is judged by my-judge: calibrated: kappa 0.50 (n 48)" in done.stdout
+    assert "direct is judged by my-judge: calibrated: kappa 0.50 (n 48)" in done.out
 
 
 def test_the_metrics_of_the_page_can_be_made():

@@ -85,12 +85,12 @@ def test_an_evaluation_of_ours_lands_in_another_experiment(evaltrail, export):
     own_evaluation(export, "00c0ffee00c0ffee")
     export.jobs.add()
     place = f"export.mlflow.experiment_name={export.experiment}"
-    done = evaltrail("export", "00c0", INVOCATION, "-o", place, "--json")
+    done = evaltrail.here("export", "00c0", INVOCATION, "-o", place, "--json")
     assert (done.code, set(done.object["invocations"])) == (0, {"00c0ffee00c0ffee", INVOCATION}), done.err
     own = next(run for run in export.landed() if run.tags["evaltrail.id"] == "00c0ffee00c0ffee")
     assert own.metrics["capitals/pass_at_1"] == 0.5
     assert own.tags["team"] == "red"
-    again = evaltrail("export", "00c0", "-o", place, "--json")
+    again = evaltrail.here("export", "00c0", "-o", place, "--json")
     assert again.object["receipts"][0]["is_existing"] is True
 
 
@@ -100,9 +100,9 @@ def test_jobs_that_no_database_knows_are_found_below_a_folder(evaltrail, export,
     export.jobs.add(task="gpqa", layout=layout, is_known=False)
     export.jobs.add(number=1, task="mmlu", layout=layout, is_known=False)
     words = ("-o", f"export.mlflow.experiment_name={export.experiment}", "-o", "export.mlflow.runs=job", "--json")
-    unknown = evaltrail("export", "8abcd123", *words)
+    unknown = evaltrail.here("export", "8abcd123", *words)
     assert (unknown.code, "8abcd123" in one_error(unknown)) == (2, True)
-    done = evaltrail("export", "8abcd123", *words, "--job-dirs", export.jobs.outputs)
+    done = evaltrail.here("export", "8abcd123", *words, "--job-dirs", export.jobs.outputs)
     assert (done.code, sorted(done.object["jobs"])) == (0, [f"{INVOCATION}.0", f"{INVOCATION}.1"]), done.err
     assert {run.name: run.tags["job_id"] for run in export.landed()} == {
         f"eval-{INVOCATION}-gpqa": f"{INVOCATION}.0",
@@ -135,14 +135,14 @@ def test_jobs_that_have_not_ended_wait_and_the_others_land(evaltrail, export):
     export.jobs.add(number=2, task="arc", ending="pending")
     export.jobs.add(SECOND, ending="running")
     place = ("-o", f"export.mlflow.experiment_name={export.experiment}", "--json")
-    done = evaltrail("export", INVOCATION, *place)
+    done = evaltrail.here("export", INVOCATION, *place)
     assert done.code == 1
     assert [job["success"] for job in done.object["jobs"].values()] == [True, False, False]
     told = [error["message"] for error in done.object["errors"]]
     assert told == [f"job {INVOCATION}.1 is running", f"job {INVOCATION}.2 is pending"]
     assert done.object["jobs"][f"{INVOCATION}.0"]["metadata"]["run_id"] == export.run().id
     assert done.object["jobs"][f"{INVOCATION}.1"]["metadata"] == {}
-    assert evaltrail("export", SECOND, *place).code == 2
+    assert evaltrail.here("export", SECOND, *place).code == 2
     assert len(export.runs()) == 1
 
 
@@ -166,7 +166,7 @@ def test_broken_lines_of_the_database_are_told_and_the_rest_counts(evaltrail, ex
     export.jobs.line(INVOCATION, 0, folder)
     for text in ("{oops", json.dumps({"invocation_id": "5555"}), "[]", ""):
         export.jobs.broken_line(text)
-    done = evaltrail("export", INVOCATION, "-o", f"export.mlflow.experiment_name={export.experiment}")
+    done = evaltrail.here("export", INVOCATION, "-o", f"export.mlflow.experiment_name={export.experiment}")
     assert (done.code, done.errors) == (0, [])
     assert [line[:40] for line in done.err.splitlines()] == [
         f"execution database, exec.v1.jsonl:{number}: it " for number in (4, 5, 6)

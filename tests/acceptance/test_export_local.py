@@ -212,7 +212,7 @@ def test_what_cannot_begin_is_exit_2_and_one_clear_line(command, jobs, words, sa
     (command.cwd / "foreign").mkdir()
     (command.cwd / "foreign" / f"{SUMMARY}.json").write_text('{"mine": 1}')
     before = tree(command.cwd)
-    done = command("export", INVOCATION, "--dest", "local", *words)
+    done = command.here("export", INVOCATION, "--dest", "local", *words)
     assert done.code == 2, done.err
     assert said in one_error(done)
     assert tree(command.cwd) == before
@@ -229,7 +229,7 @@ def test_what_cannot_begin_is_exit_2_and_one_clear_line(command, jobs, words, sa
 def test_options_of_files_are_none_of_mlflow(command, jobs, words, said):
     """And the error says whose they are."""
     jobs.add()
-    done = command("export", INVOCATION, *words)
+    done = command.here("export", INVOCATION, *words)
     assert done.code == 2
     assert said in one_error(done)
 

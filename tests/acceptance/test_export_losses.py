@@ -32,7 +32,7 @@ def test_log_metrics_is_honoured_whatever_the_case(evaltrail, export):
     passed = with_score("pass@1", {"pass@1": score(0.25), "pass@1[maj]": score(0.5)})
     export.jobs.add("5555aaaa5555aaaa", task="code", results=passed)
     words = ("--dest", "mlflow", "-o", f"export.mlflow.experiment_name={export.experiment}", "--json")
-    done = evaltrail("export", "8abcd123", *words, "--log-metrics", "SCORE_Macro", "Stem")
+    done = evaltrail.here("export", "8abcd123", *words, "--log-metrics", "SCORE_Macro", "Stem")
     assert (done.code, done.errors) == (0, []), done.err
     chosen = export.run()
     assert chosen.metrics == {"mmlu_score_macro": 0.6825, "stem_score_micro": 0.5375}
@@ -48,7 +48,7 @@ def test_a_filter_that_nothing_fits_is_an_error_that_lists_what_there_is(evaltra
     """Exit 2 before anything is sent: neither a run nor an experiment comes of it."""
     export.jobs.add()
     place = f"export.mlflow.experiment_name={export.experiment}"
-    done = evaltrail("export", INVOCATION, "-o", place, "--log-metrics", "acuracy")
+    done = evaltrail.here("export", INVOCATION, "-o", place, "--log-metrics", "acuracy")
     assert done.code == 2
     said = one_error(done)
     assert "acuracy" in said
@@ -172,7 +172,7 @@ def test_an_evaluation_that_failed_lands_as_failed(evaltrail, export):
     export.jobs.add(number=1, task="gpqa", ending="failed")
     export.jobs.add(number=2, task="arc", ending="killed")
     place = f"export.mlflow.experiment_name={export.experiment}"
-    done = evaltrail("export", INVOCATION, "--json", "-o", place, "-o", "export.mlflow.runs=job")
+    done = evaltrail.here("export", INVOCATION, "--json", "-o", place, "-o", "export.mlflow.runs=job")
     assert (done.code, done.errors) == (0, []), done.err
     assert {run.tags["task_name"]: run.status for run in export.landed()} == {
         "mmlu": "FINISHED",
@@ -241,7 +241,7 @@ def test_a_typo_in_an_override_is_an_error_with_the_nearest_name(override, hint)
 def test_a_typo_stops_the_command_before_anything_is_sent(evaltrail, export):
     """Exit 2, one line, no run."""
     export.jobs.add()
-    done = evaltrail("export", INVOCATION, "-o", f"export.mlflow.experimentname={export.experiment}")
+    done = evaltrail.here("export", INVOCATION, "-o", f"export.mlflow.experimentname={export.experiment}")
     assert (done.code, "did you mean 'experiment_name'?" in one_error(done)) == (2, True)
     assert export.runs() == []
 
@@ -283,8 +283,8 @@ def test_ids_of_digits_alone_are_ids(evaltrail, export):
     export.jobs.add("1234567812345678")
     export.jobs.add("1234567812345678", 1, "arc")
     place = f"export.mlflow.experiment_name={export.experiment}"
-    done = evaltrail("export", "12345678", "-o", place, "--json")
+    done = evaltrail.here("export", "12345678", "-o", place, "--json")
     assert (done.code, done.object["invocation_id"]) == (0, "1234567812345678"), done.err
-    again = evaltrail("export", "12345678.1", "-o", place, "-o", "export.mlflow.run_name=20251219", "--json")
+    again = evaltrail.here("export", "12345678.1", "-o", place, "-o", "export.mlflow.run_name=20251219", "--json")
     assert (again.code, list(again.object["jobs"])) == (0, ["1234567812345678.1"]), again.err
     assert {run.name for run in export.landed()} == {"eval-1234567812345678", "20251219"}

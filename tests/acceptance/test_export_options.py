@@ -179,7 +179,7 @@ def test_a_flag_wins_over_an_override_and_that_over_the_file(evaltrail, export):
     overrides = ("run_name=override", "log_logs=true", "log_metrics=[macro]", "log_artifacts=true")
     words = [word for text in overrides for word in ("-o", f"export.mlflow.{text}")]
     flags = ("--log-metrics", "stem", "--no-log-logs", "--only-required")
-    done = evaltrail("export", INVOCATION, "--config", "export.yaml", *words, *flags, "--dry-run", "--json")
+    done = evaltrail.here("export", INVOCATION, "--config", "export.yaml", *words, *flags, "--dry-run", "--json")
     assert done.code == 0, done.err
     plan = done.object["plan"][0][0]
     assert (plan["experiment"], plan["run_name"]) == ("file", "override")
@@ -206,7 +206,7 @@ def test_a_missing_tracking_uri_stops_the_command(evaltrail, export):
     """One line and exit 2, and no mlflow.db in the working folder."""
     export.jobs.add()
     del evaltrail.environ["MLFLOW_TRACKING_URI"]
-    done = evaltrail("export", INVOCATION)
+    done = evaltrail.here("export", INVOCATION)
     assert done.code == 2
     assert "MLFLOW_TRACKING_URI" in one_error(done)
     assert list(evaltrail.cwd.iterdir()) == []
@@ -217,7 +217,7 @@ def test_a_file_whose_options_cannot_be_used_is_named(evaltrail, export):
     export.jobs.add()
     file = evaltrail.cwd / "export.yaml"
     file.write_text("export: {mlflow: {experimnt_name: x}}")
-    done = evaltrail("export", INVOCATION, "--config", file, "-o", "export.mlflow.run_name=x")
+    done = evaltrail.here("export", INVOCATION, "--config", file, "-o", "export.mlflow.run_name=x")
     assert done.code == 2
     assert str(file) in one_error(done)
     assert "did you mean 'experiment_name'?" in one_error(done)

@@ -165,7 +165,7 @@ def test_a_dry_run_says_who_reads_what_and_why_and_sends_nothing(evaltrail, tmp_
     write(tmp_path / "results", {"beir/beir.json": {f"NDCG@{k}": k / 100 for k in range(1, 31)}, "a.txt": "x"})
     with unreliable(mlflow_url, lambda *_: "forward") as proxy:
         words = ("ingest", tmp_path / "results", "--dry-run", "--layout", "per_file", "--experiment", experiment)
-        done = evaltrail(*words, environ={"MLFLOW_TRACKING_URI": proxy.url})
+        done = evaltrail.here(*words, environ={"MLFLOW_TRACKING_URI": proxy.url})
     assert (done.code, done.err, proxy.seen) == (0, "", [])
     assert "beir/beir.json: nemo_service, 90% sure: beir: metrics and their numbers" in done.out
     assert f"run 'beir_beir.json' in experiment '{experiment}', FINISHED, key " in done.out
@@ -173,7 +173,7 @@ def test_a_dry_run_says_who_reads_what_and_why_and_sends_nothing(evaltrail, tmp_
     assert "NDCG@4 -> beir/NDCG_at_4, and 26 more" in done.out
     assert "1 run would land; nothing was sent" in done.out
     assert f"{tmp_path / 'results' / 'a.txt'}: no reader knows it" in done.out
-    assert evaltrail("sync").out == "nothing waits\n"
+    assert evaltrail.here("sync").out == "nothing waits\n"
 
 
 def test_json_is_one_object_with_receipts_results_and_what_was_passed(evaltrail, tmp_path, experiment, tracking):

@@ -134,7 +134,7 @@ def test_a_folder_name_counts_only_as_a_whole(landed, tmp_path):
 def test_where_nothing_is_recognised_no_experiment_is_made(evaltrail, mlflow_url, experiment, tmp_path):
     """It made the experiment and said nothing; now exit 2, what was looked at, and what is known."""
     folder = write(tmp_path / "results", {"notes.txt": "hello", "table.csv": "a,b\n1,2\n", "other.json": {"a": [1]}})
-    done = evaltrail("ingest", folder, "--experiment", experiment)
+    done = evaltrail.here("ingest", folder, "--experiment", experiment)
     assert (done.code, done.out) == (2, "")
     (line,) = done.errors
     assert str(folder) in line

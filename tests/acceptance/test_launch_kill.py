@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -23,8 +24,21 @@ EXPORT = {"auto_export": {"destinations": ["mlflow"]}}
 
 @pytest.fixture
 def launching(evaltrail, endpoint, experiment):
-    endpoint.configure(latency_ms=40)  # a job takes two seconds, so that a busy machine cannot miss it
-    return Launching(evaltrail, endpoint.url, experiment)
+    endpoint.configure(latency_ms=40)
+    user = Launching(evaltrail, endpoint.url, experiment)
+    yield user
+    evaltrail.end_all()
+    for folder in user.folders():  # jobs outlive their launcher, and would ask the next test's endpoint
+        until(lambda folder=folder: is_gone(folder))
+
+
+def is_gone(folder: Path) -> bool:
+    """Whether a job's process does not run; else it is killed."""
+    if not is_locked(folder / ".running"):
+        return True
+    with suppress(ProcessLookupError, ValueError):  # it has just ended, or not yet put down its pid
+        os.killpg(pid_of(folder), signal.SIGKILL)
+    return False
 
 
 def pid_of(folder: Path) -> int:
@@ -45,7 +59,9 @@ def hasten(endpoint):
 
 
 def asked(endpoint, share):
+    """Wait for a share of the requests; what is left of them takes so long that a busy machine cannot miss it."""
     until(lambda: endpoint.stats()["total"] >= share * ITEMS, pause=0.002)
+    endpoint.configure(latency_ms=1000)
 
 
 @pytest.mark.slow

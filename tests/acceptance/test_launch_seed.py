@@ -15,6 +15,7 @@ from launching import Launching, tree, with_harnesses
 from evaltrail.bundle.folders import is_locked
 from mlflow_server import runs_in
 
+pytestmark = pytest.mark.slow
 SEED = {
     "execution": {
         "auto_export": {"destinations": ["mlflow"]},
@@ -147,7 +148,6 @@ def test_python_exports_it_with_each_configuration_of_the_seed(seed, mlflow_url,
     assert {each["metadata"]["run_id"] for each in found} == {run["info"]["run_id"]}
 
 
-@pytest.mark.slow
 def test_a_harness_that_fails_is_one_line_and_the_next_runs(seed, mlflow_url):
     """Crash, time-out and a flood of output: each told, bounded, and none stops the others."""
     tasks = [
@@ -179,7 +179,6 @@ def test_a_harness_job_is_killed_with_all_that_it_started(seed):
     assert seed.status(invocation)["jobs"][0]["state"] == "killed"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("is_launcher_killed", [False, True])
 def test_a_harness_that_outlives_its_job_is_ended(seed, is_launcher_killed):
     """Kill -9 of the job: its launcher ends the harness; where that is gone too, `kill` does."""

@@ -7,7 +7,7 @@ from installed import until
 from launching import Launching
 
 from mlflow_server import runs_in
-from slurm_cluster import shared_cluster
+from slurm_cluster import only_cluster
 
 pytestmark = pytest.mark.slow
 SLURM = {"type": "slurm"}
@@ -15,9 +15,14 @@ EXPORT = {"destinations": ["mlflow"]}
 PARAMS = {"nemo_evaluator_config": {"config": {"params": {"parallelism": 4}}}}
 
 
+@pytest.fixture(scope="module")
+def cluster():
+    with only_cluster() as started:
+        yield started
+
+
 @pytest.fixture
-def launching(evaltrail, endpoint, experiment):
-    cluster = shared_cluster()
+def launching(cluster, evaltrail, endpoint, experiment):
     evaltrail.environ |= {name: cluster.environ[name] for name in ("PATH", "SLURM_CONF")}
     return Launching(evaltrail, endpoint.url, experiment)
 

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import yaml
 from installed import one_error
+from reader import ROOT, blocks, paste
 
 from command_files import write_command
 from judge_server import JudgeServer
 from rag_mind import think, vector
 
-_ROOT = Path(__file__).resolve().parents[2]
-RIVERS = _ROOT / "examples" / "ragas" / "rivers.jsonl"
+RIVERS = ROOT / "examples" / "ragas" / "rivers.jsonl"
 
 
 @pytest.fixture
@@ -193,21 +189,8 @@ def test_providers_are_listed(evaltrail):
 @pytest.mark.slow
 def test_the_page_on_providers_works_as_written(evaltrail, endpoint, judge, tracking):
     """Its tour in one shell: a task of the harness, three metrics of ragas and a command land, a run each."""
-    text = (_ROOT / "docs" / "providers.md").read_text(encoding="utf-8")
-    shutil.copytree(_ROOT / "examples", evaltrail.cwd / "examples")
-    search = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    tour = "\n".join(re.findall(r"^```sh tour\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
-    variables = {"PATH": search, "URL": endpoint.url, "MODEL": "m", "JUDGE": f"{judge.url}#judge-1"}
+    tour = "\n".join(blocks("docs/providers.md", "sh tour"))
     known = {run.info.run_id for run in tracking.runs("providers")}
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", tour],
-        cwd=evaltrail.cwd,
-        env=evaltrail.environ | variables,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    paste(evaltrail, tour, URL=endpoint.url, MODEL="m", JUDGE=f"{judge.url}#judge-1")
     landed = [run for run in tracking.runs("providers") if run.info.run_id not in known]
     assert [run.info.status for run in landed] == ["FINISHED", "FINISHED", "FINISHED"]

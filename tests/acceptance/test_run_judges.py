@@ -106,7 +106,7 @@ def test_what_a_judge_leaves_unclear_is_counted_never_guessed(evaltrail, said, r
 
 def test_without_a_judge_nothing_is_started(evaltrail):
     """The metric and what can be set are named."""
-    done = evaltrail("run", write_task(evaltrail.cwd), "--model", "baseline:majority", "--no-deliver")
+    done = evaltrail.here("run", write_task(evaltrail.cwd), "--model", "baseline:majority", "--no-deliver")
     assert done.code == 2
     line = one_error(done)
     assert "politeness" in line

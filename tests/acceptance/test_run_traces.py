@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
+from reader import ROOT, paste, whole_page
 from sums import write_sums
-
-_ROOT = Path(__file__).resolve().parents[2]
 
 
 def traces_of(tracking, run):
@@ -70,7 +62,7 @@ def test_a_choice_that_says_nothing_is_refused_with_the_choices(evaltrail, words
 @pytest.mark.slow
 def test_the_setting_holds_where_nobody_says_and_ingest_takes_it(evaltrail, tracking, experiment):
     """EVALTRAIL_TRACES applies to foreign results too; `none` on the command line switches it off."""
-    source = _ROOT / "examples" / "results" / "lm-eval"
+    source = ROOT / "examples" / "results" / "lm-eval"
     for words, experiment_name in (((), experiment), (("--traces", "none"), f"{experiment} none")):
         done = evaltrail("ingest", source, "--experiment", experiment_name, *words, environ={"EVALTRAIL_TRACES": "2"})
         assert done.code == 0, done.err
@@ -81,21 +73,7 @@ def test_the_setting_holds_where_nobody_says_and_ingest_takes_it(evaltrail, trac
 @pytest.mark.slow
 def test_the_page_on_traces_works_as_written(evaltrail, tracking):
     """Its tour in one shell, then its Python."""
-    text = (_ROOT / "docs" / "traces.md").read_text(encoding="utf-8")
-    shutil.copytree(_ROOT / "examples", evaltrail.cwd / "examples")
-    search = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    (tour,) = re.findall(r"^```sh tour\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    (python,) = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", f"{tour}\npython - <<'END'\n{python}END\n"],
-        cwd=evaltrail.cwd,
-        env=evaltrail.environ | {"PATH": search},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    assert done.stdout.splitlines()[-1] == "3"
+    done = paste(evaltrail, whole_page("docs/traces.md"))
+    assert done.out.splitlines()[-1] == "3"
     first, second = tracking.runs("looked-into")[-2:]
     assert [len(traces_of(tracking, run)) for run in (first, second)] == [12, 3]

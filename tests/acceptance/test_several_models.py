@@ -9,7 +9,7 @@ from sums import write_sums
 def test_a_bad_second_model_is_found_before_the_first_is_asked(evaltrail, endpoint):
     """Exit 2 means that nothing was started, for every model of the command."""
     task = write_sums(evaltrail.cwd, 20)
-    done = evaltrail("run", task, "--model", "m", "--model", "baseline:foo", "--url", endpoint.url, "--json")
+    done = evaltrail.here("run", task, "--model", "m", "--model", "baseline:foo", "--url", endpoint.url, "--json")
     assert (done.code, endpoint.stats()["total"], evaltrail.runs()) == (2, 0, [])
 
 
@@ -17,7 +17,7 @@ def test_models_whose_folders_would_meet_are_refused(evaltrail, endpoint):
     """`a/b` and `a-b` would share a folder below --out; the second would overwrite the first."""
     task = write_sums(evaltrail.cwd, 10)
     words = ("run", task, "--model", "a/b", "--model", "a-b", "--url", endpoint.url, "--out", "o")
-    done = evaltrail(*words)
+    done = evaltrail.here(*words)
     assert (done.code, endpoint.stats()["total"]) == (2, 0)
     assert "share a folder" in one_error(done)
 
@@ -26,7 +26,7 @@ def test_several_models_do_not_land_in_one_run(evaltrail, endpoint):
     """MLFLOW_RUN_ID names one run, which holds one evaluation."""
     task = write_sums(evaltrail.cwd, 10)
     words = ("run", task, "--model", "a", "--model", "b", "--url", endpoint.url)
-    done = evaltrail(*words, environ={"MLFLOW_RUN_ID": "0" * 32})
+    done = evaltrail.here(*words, environ={"MLFLOW_RUN_ID": "0" * 32})
     assert (done.code, endpoint.stats()["total"]) == (2, 0)
     assert "MLFLOW_RUN_ID" in one_error(done)
 

@@ -34,10 +34,10 @@ def test_an_evaluation_that_was_started_over_says_so(evaltrail, endpoint):
 
 def test_doctor_does_not_take_any_server_for_mlflow(evaltrail, endpoint):
     """A server that is no MLflow is WRONG, exit 1; a store that is not there yet is not made by looking."""
-    done = evaltrail("doctor", "--tracking-uri", endpoint.url.removesuffix("/v1"), "--json")
+    done = evaltrail.here("doctor", "--tracking-uri", endpoint.url.removesuffix("/v1"), "--json")
     assert done.code == 1
     assert [check["what"] for check in done.object["checks"] if not check["ok"]] == ["MLflow"]
-    looked = evaltrail("doctor", "--tracking-uri", "sqlite:///later.db")
+    looked = evaltrail.here("doctor", "--tracking-uri", "sqlite:///later.db")
     assert looked.code == 0, looked.out
     assert not (evaltrail.cwd / "later.db").exists()
 

@@ -114,6 +114,7 @@ def test_prompts_are_the_harness_s_own(tmp_path):
     assert reference.stdout.split() == hashes, reference.stderr
 
 
+@pytest.mark.slow
 def test_a_whole_text_is_weighed(tmp_path):
     """loglikelihood_rolling: perplexity over all tokens but the first, which endpoints give no probability."""
     rows = [{"question": "", "answer": "one two three"}]
@@ -140,7 +141,14 @@ def test_a_continuation_that_the_model_would_say_itself_counts(tmp_path):
     assert metrics_of(bundle.tasks[0])["acc,none"].value == 1
 
 
-@pytest.mark.parametrize("knobs", [{"no_logprobs": 1}, {"force_status": 404}, {"force_status": 400}])
+@pytest.mark.parametrize(
+    "knobs",
+    [
+        {"no_logprobs": 1},
+        pytest.param({"force_status": 404}, marks=pytest.mark.slow),
+        pytest.param({"force_status": 400}, marks=pytest.mark.slow),
+    ],
+)
 def test_an_endpoint_without_log_probabilities_is_found_out_by_one_request(tmp_path, mirror, knobs):
     """Before everything is asked, with tasks that can run instead."""
     with MockEndpoint(**knobs) as mock:
@@ -167,6 +175,7 @@ def test_documents_without_an_answer_are_left_out_and_told(tmp_path):
     assert not [sample for sample in failed if sample.output is not None]
 
 
+@pytest.mark.slow
 def test_a_choice_without_its_likelihood_is_no_wrong_answer(tmp_path, mirror):
     """A document of which one request failed is unscored; the others count."""
     with MockEndpoint() as mock:
@@ -177,6 +186,7 @@ def test_a_choice_without_its_likelihood_is_no_wrong_answer(tmp_path, mirror):
     assert counts.scored + counts.unscored.get("http_500", 0) == 4
 
 
+@pytest.mark.slow
 def test_not_one_answer_is_a_result_of_nothing(tmp_path):
     """No metric, no zero: all documents unscored."""
     with MockEndpoint(force_status=400) as mock:

@@ -13,7 +13,7 @@ from evaltrail.core.errors import EvaltrailError, InputError
 from evaltrail.core.run_config import SlurmOptions
 from evaltrail.executors.slurm import SCRIPT, cancel, job_word, slurm_states, submit
 from evaltrail.executors.slurm_script import batch_script
-from slurm_cluster import shared_cluster
+from slurm_cluster import only_cluster
 
 pytestmark = pytest.mark.slow
 
@@ -41,10 +41,11 @@ DEAF = """
 """A job that does not listen, with a child in a session of its own that does."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cluster():
-    """This process's cluster."""
-    return shared_cluster()
+    """The only cluster."""
+    with only_cluster() as started:
+        yield started
 
 
 def folder_of(place, *, program="", shell="true", number=0, options=None, walltime_s=None):

@@ -116,7 +116,7 @@ def folder(tmp_path):
     return tmp_path / "bundle"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(SAMPLES, max_size=4))
 def test_every_sample_comes_back_as_it_was(tmp_path_factory, samples):
     """Texts of any script, None, chat turns and scores of every kind survive the folder."""

@@ -279,7 +279,7 @@ def test_files_that_are_no_yaml(tmp_path, content, why):
     assert "\n" not in reason
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     value=st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -296,7 +296,7 @@ def test_what_the_library_writes_is_read_back(tmp_path_factory, value, is_flow):
     assert (found, notes) == (document, [])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.text(alphabet="ab:-?[]{}&*!|>'\"#%@,. \n\t<1~=", max_size=60))
 def test_any_text_is_read_or_refused(tmp_path_factory, text):
     """No text ends in a traceback; what the library takes for YAML is read, but for values that hold themselves."""

@@ -236,7 +236,7 @@ _VALUES = st.floats(allow_nan=False, allow_infinity=False)
 
 
 @EVERY
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_every_number_comes_back_exactly_in_any_order_of_exports(kind, data):
     """Whatever the names, the last export of each job is what the summary holds."""

@@ -177,7 +177,7 @@ def test_values_that_no_json_can_say_are_refused(tmp_path, value):
         read_task(file)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.sampled_from((*KEYS, *MORE_KEYS)), JSON)
 def test_no_value_of_any_key_is_a_traceback(tmp_path_factory, key, value):
     """Whatever a key holds, a task is read or refused with a place."""

@@ -287,7 +287,7 @@ def test_what_is_no_log_is_an_input_error(tmp_path, content):
     assert "cannot be read" in broken(READER, tmp_path / "a.eval").message
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(DOCUMENTS, st.booleans())
 def test_any_log_is_read_without_losing_a_number(tmp_path_factory, document, as_zip):
     """Whatever stands in the results: a metric, a setting, or listed; counts are settings too."""
@@ -312,7 +312,7 @@ def test_any_log_is_read_without_losing_a_number(tmp_path_factory, document, as_
     expect_storable(samples, folder)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.sampled_from([ZIPPED, PLAIN]), st.data())
 def test_a_damaged_log_is_read_or_an_input_error(tmp_path_factory, original, data):
     """Cut anywhere, or with any byte changed."""

@@ -37,7 +37,7 @@ def told(notes: Notes) -> list[tuple[str, str]]:
     return [(item.what, item.why) for item in notes.skipped]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(VALUES)
 def test_the_leaves_make_the_document_again(value):
     """Each scalar comes once, under the path that leads to it, in the order of the document."""

@@ -281,7 +281,7 @@ def test_deep_nesting_is_an_input_error(tmp_path):
         expect_readable_or_input_error(READER, tmp_path / "results.json")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(DOCUMENTS)
 def test_any_results_are_read_without_losing_a_number(tmp_path_factory, document):
     """Whatever stands below `results` and `groups`: a metric, a setting, or listed."""
@@ -295,7 +295,7 @@ def test_any_results_are_read_without_losing_a_number(tmp_path_factory, document
         assert all(sample.index >= 0 for task in bundle.tasks for sample in task.samples or ())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(ROWS, max_size=4))
 def test_any_rows_are_samples(tmp_path_factory, rows):
     """Every row is one sample that a table can hold, whatever its fields hold."""
@@ -305,7 +305,7 @@ def test_any_rows_are_samples(tmp_path_factory, rows):
     expect_storable(samples, folder)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, EXAMPLE.stat().st_size))
 def test_a_file_cut_anywhere_is_read_or_an_input_error(tmp_path_factory, length):
     """A half written file is told, with the reason."""

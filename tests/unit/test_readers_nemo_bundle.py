@@ -255,7 +255,7 @@ def test_what_is_no_bundle_is_an_input_error(tmp_path, content):
     assert "cannot be read" in broken(NEMO, tmp_path / NAME).message
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(DOCUMENTS)
 def test_any_scores_are_read_without_losing_a_number(tmp_path_factory, document):
     """Whatever stands below the benchmark's scores: a metric, a usage figure, or listed."""
@@ -264,7 +264,7 @@ def test_any_scores_are_read_without_losing_a_number(tmp_path_factory, document)
     expect_every_number(bundle, {"scores": benchmark["scores"], "categories": benchmark.get("categories")})
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(ROWS, max_size=4))
 def test_any_rows_are_samples(tmp_path_factory, rows):
     """Every row is one sample that a table can hold, whatever its fields hold."""
@@ -274,7 +274,7 @@ def test_any_rows_are_samples(tmp_path_factory, rows):
     expect_storable(samples, folder)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, EXAMPLE.stat().st_size))
 def test_a_file_cut_anywhere_is_read_or_an_input_error(tmp_path_factory, length):
     """A half written file is told, with the reason."""
@@ -328,7 +328,7 @@ def test_a_bundle_of_a_newer_format_or_without_a_file_is_an_input_error(tmp_path
     assert broken(OWN, folder).code == "newer_bundle"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, (OURS / "bundle.json").stat().st_size - 1), st.integers(-1, 255))
 def test_a_damaged_manifest_is_read_or_an_input_error(tmp_path_factory, place, value):
     """Cut anywhere, or with any byte changed."""

@@ -93,7 +93,7 @@ CONTENTS = {
 def test_every_number_of_a_document_is_kept(tmp_path_factory, path):
     """Numbers, nulls, NaN and texts in any place a number may have: no number is lost, no name stands twice."""
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=25, deadline=None)
     @given(CONTENTS[path].map(distinct))
     def check(content):
         found = write(folder, path, content)
@@ -111,7 +111,7 @@ def test_every_number_of_a_document_is_kept(tmp_path_factory, path):
 CELLS = st.integers(0, 99).map(float) | st.sampled_from(["", "N/A", "-", "word", "nan"])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["total", "a", "q", ""]), CELLS, CELLS, CELLS).map(list)), st.integers(2, 4))
 def test_every_number_of_a_table_is_kept(tmp_path_factory, rows, width):
     """The same for MtBench's rows, wherever ``total`` stands and however many columns there are."""

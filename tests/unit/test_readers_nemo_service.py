@@ -375,7 +375,7 @@ LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_s
 JSON = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.sampled_from(FOLDERS), st.sampled_from(FILES), JSON.map(json.dumps) | st.binary(max_size=40) | st.text())
 def test_nothing_but_an_input_error_is_raised(tmp_path_factory, folder, name, content):
     """Whatever lies below an evaluation's folder: sniffing never raises, reading raises InputError or nothing."""

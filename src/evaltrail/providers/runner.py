@@ -17,6 +17,7 @@ from evaltrail.core.progress import Progress, ProgressSink
 from evaltrail.core.sample import Sample, Score, Usage
 from evaltrail.providers.extract import NO_MATCH
 from evaltrail.providers.native import Item, NativeTask
+from evaltrail.providers.side_by_side import side_by_side
 from evaltrail.scoring.apply import Bench, judge_into, score_into
 from evaltrail.scoring.judging.port import Judge
 
@@ -54,13 +55,9 @@ async def run_task(
         StorageError: the journal cannot be written.
     """
     run = _Run(task, model, journal, stored, on_progress=on_progress, benches=benches)
-    workers = [asyncio.create_task(run.work()) for _ in range(min(concurrency, max(1, task.total)))]
     try:
-        await asyncio.gather(*workers)
+        await side_by_side(run.work, min(concurrency, max(1, task.total)))
     finally:
-        for worker in workers:
-            worker.cancel()
-        await asyncio.gather(*workers, return_exceptions=True)
         run.tell(force=True)
 
 

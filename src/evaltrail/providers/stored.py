@@ -19,6 +19,7 @@ from evaltrail.core.result import TaskResult
 from evaltrail.core.sample import Sample, SampleStream, Score
 from evaltrail.core.values import Json, Scalar
 from evaltrail.providers.extract import NO_MATCH
+from evaltrail.providers.side_by_side import side_by_side
 from evaltrail.scoring.apply import Bench, Scorer, judge_into, score_into
 from evaltrail.scoring.judging.port import Judge
 
@@ -116,13 +117,9 @@ async def score_stored(
         StorageError: the journal cannot be written.
     """
     scoring = _Scoring(task, journal, on_progress, benches)
-    workers = [asyncio.create_task(scoring.work()) for _ in range(min(concurrency, task.total) if benches else 1)]
     try:
-        await asyncio.gather(*workers)
+        await side_by_side(scoring.work, min(concurrency, task.total) if benches else 1)
     finally:
-        for worker in workers:
-            worker.cancel()
-        await asyncio.gather(*workers, return_exceptions=True)
         scoring.tell(force=True)
 
 

@@ -17,10 +17,8 @@ REGEX_TIMEOUT_S = 1.0
 _REGEX_TIMEOUT = Score(reason="regex_timeout")
 
 
-class ExactMatch(TextGrader):
-    """Whether the graded text equals a reference, after the differences that the options name (see NormalForm)."""
-
-    name = "exact_match"
+class _NormalGrader(TextGrader):
+    """A grader of texts without the differences that its options name."""
 
     def __init__(
         self,
@@ -37,6 +35,12 @@ class ExactMatch(TextGrader):
             ignore_articles=ignore_articles,
             strip=strip,
         )
+
+
+class ExactMatch(_NormalGrader):
+    """Whether the graded text equals a reference, after the differences that the options name (see NormalForm)."""
+
+    name = "exact_match"
 
     def grade(self, text: str, references: tuple[str, ...]) -> Score:
         """Right when any reference has the text's normal form."""
@@ -48,29 +52,13 @@ class ExactMatch(TextGrader):
         return self._wrong
 
 
-class Contains(TextGrader):
+class Contains(_NormalGrader):
     """Whether a reference stands somewhere in the graded text, after the differences that the options name.
 
     An empty reference stands only in an empty text.
     """
 
     name = "contains"
-
-    def __init__(
-        self,
-        *,
-        ignore_case: bool = False,
-        ignore_punctuation: bool = False,
-        ignore_articles: bool = False,
-        strip: bool = True,
-    ) -> None:
-        super().__init__()
-        self._normal = NormalForm(
-            ignore_case=ignore_case,
-            ignore_punctuation=ignore_punctuation,
-            ignore_articles=ignore_articles,
-            strip=strip,
-        )
 
     def grade(self, text: str, references: tuple[str, ...]) -> Score:
         """Right when any reference is a part of the text."""

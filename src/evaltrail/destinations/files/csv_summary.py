@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from evaltrail.destinations.files.entry import Entry, Key
+from evaltrail.destinations.files.merged_rows import merged
 from evaltrail.destinations.files.shape import other_shape
 
 _BOM = "\ufeff"
@@ -54,17 +55,7 @@ def merge_csv(old: bytes, entries: Sequence[Entry], file: Path) -> bytes:
     if old and not entries:
         return old
     mark = _BOM if old.startswith(_BOM.encode()) else ""
-    return (mark + _written(columns, _merged(rows, fresh))).encode("utf-8", "replace")
-
-
-def _merged(rows: Sequence[Row], fresh: Mapping[Key, list[Row]]) -> list[Row]:
-    """Replaced rows keep their places, others come last."""
-    waiting = dict(fresh)
-    kept: list[Row] = []
-    for row in rows:
-        key = _key(row)
-        kept += waiting.pop(key, []) if key in fresh else [row]
-    return kept + [row for added in waiting.values() for row in added]
+    return (mark + _written(columns, merged(rows, fresh, _key))).encode("utf-8", "replace")
 
 
 def _written(columns: Sequence[str], rows: Sequence[Row]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from evaltrail.destinations.files.entry import Entry, Key
+from evaltrail.destinations.files.merged_rows import merged
 from evaltrail.destinations.files.shape import other_shape
 
 _TEXTS = ("invocation_id", "job_id", "task", "model", "metric")
@@ -45,22 +46,20 @@ def merge_parquet(old: bytes, entries: Sequence[Entry], file: Path) -> bytes:
     if old and not entries:
         return old
     out = io.BytesIO()
-    parquet.write_table(_table(_merged(before, entries), schema), out, compression="zstd")
+    parquet.write_table(_table(merged(before, _fresh(entries), _key), schema), out, compression="zstd")
     return out.getvalue()
 
 
-def _merged(before: Sequence[Row], entries: Sequence[Entry]) -> list[Row]:
-    """Replaced rows stand where the first of them stood, others come last."""
-    waiting: dict[Key, list[Row]] = {}
+def _fresh(entries: Sequence[Entry]) -> dict[Key, list[Row]]:
+    fresh: dict[Key, list[Row]] = {}
     for entry in entries:
         key = _clean(entry.job.invocation_id), _clean(entry.job.job_id)
-        waiting.setdefault(key, []).extend(_rows(entry))
-    mine = set(waiting)
-    kept: list[Row] = []
-    for row in before:
-        key = row["invocation_id"] or "", row["job_id"] or ""
-        kept += waiting.pop(key, []) if key in mine else [row]
-    return kept + [row for rows in waiting.values() for row in rows]
+        fresh.setdefault(key, []).extend(_rows(entry))
+    return fresh
+
+
+def _key(row: Row) -> Key:
+    return row["invocation_id"] or "", row["job_id"] or ""
 
 
 def _read(old: bytes, schema: Any, file: Path) -> list[Row]:

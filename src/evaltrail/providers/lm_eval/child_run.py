@@ -16,6 +16,7 @@ from evaltrail.core.errors import EvaltrailError
 from evaltrail.core.ports import FolderCall
 from evaltrail.core.progress import ProgressSink
 from evaltrail.providers.lm_eval.exchange import ACCESS_VARIABLE, Access, ChildRequest, Failure, Report, error_of
+from evaltrail.providers.log_tail import last_line
 from evaltrail.providers.process import Ended, run_process
 
 _CHILD = "evaltrail.providers.lm_eval.child"
@@ -28,7 +29,6 @@ _QUIET = {
     "TQDM_DISABLE": "1",
     "PYTHONUNBUFFERED": "1",
 }
-_LAST_LINES = 4096
 _MOST_LINE = 1 << 20
 
 
@@ -63,7 +63,7 @@ def run_child(request: ChildRequest, folder: Path, call: FolderCall, *, name: st
         raise error_of(told.failure)
     if not told.is_done:
         raise EvaltrailError(
-            f"lm_eval ended with code {ended.code}: {_last_line(call.log)}",
+            f"lm_eval ended with code {ended.code}: {last_line(call.log)}",
             code="harness_failed",
             hint=f"{call.log} holds all that it said; the same command goes on",
             where=name,
@@ -141,13 +141,3 @@ class _Told:
         self.is_done = self.is_done or report.is_done
         if report.progress is not None:
             self._on_progress(report.progress)
-
-
-def _last_line(log: Path) -> str:
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - _LAST_LINES))
-            lines = file.read().decode("utf-8", "replace").splitlines()
-    except OSError:
-        return "it said nothing"
-    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")

@@ -5,14 +5,48 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from typing import Any, cast, get_type_hints
+from pathlib import Path
+from typing import Any, TypedDict, cast, get_type_hints
 
 import msgspec
 
 from evaltrail.core.errors import InputError
 from evaltrail.core.ids import nearest
-from evaltrail.core.trace_choice import read_trace_choice
+from evaltrail.core.progress import ProgressSink
+from evaltrail.core.request import RequestLimits
+from evaltrail.core.trace_choice import TraceChoice, read_trace_choice
 from evaltrail.core.values import Scalar
+
+
+class VerbOptions(TypedDict, total=False):
+    """What may be said to every verb: who judges and how fast, where the result lands, what counts as done."""
+
+    judge: str
+    """Model that judges where a metric names none: ``openai:/NAME``, ``URL#NAME``; default EVALTRAIL_JUDGE."""
+    limits: RequestLimits
+    """Concurrency, rates, time-out in seconds, retries."""
+    tracking_uri: str
+    """MLflow; default the caller's session, MLFLOW_TRACKING_URI, else its own default store."""
+    experiment: str
+    """Default the active run's, MLFLOW_EXPERIMENT_NAME, else ``evaltrail``."""
+    run_name: str
+    """Of a new run; default made from what is evaluated and the model."""
+    description: str
+    """What MLflow shows as the run's note."""
+    tags: Mapping[str, str]
+    """Tags of the run."""
+    traces: TraceChoice
+    """Samples that become traces with their scores as assessments: ``failures``, ``all``, or so many of them."""
+    deliver: bool
+    """False writes the bundle only."""
+    out: str | Path
+    """A folder that shows the bundle too."""
+    fresh: bool
+    """Start over, even where the same work was cut short."""
+    allow_unscored: float
+    """Share of samples that may stay unscored before it counts as an error, in [0, 1]."""
+    progress: ProgressSink
+    """Told a few times a second."""
 
 
 def check_options(options: Mapping[str, Any], kind: type, verb: str) -> dict[str, Any]:

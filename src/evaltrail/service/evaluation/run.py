@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypedDict, Unpack, cast
+from typing import Unpack, cast
 
 from evaltrail.config.settings import load_settings
 from evaltrail.core.delivery import DeliveryOptions, RunLayout
 from evaltrail.core.errors import InputError
-from evaltrail.core.progress import ProgressSink
-from evaltrail.core.request import EvaluationRequest, ModelTarget, RequestLimits
-from evaltrail.core.trace_choice import TraceChoice
+from evaltrail.core.request import EvaluationRequest, ModelTarget
 from evaltrail.core.values import Json, Scalar
 from evaltrail.destinations.mlflow.active import join_session
 from evaltrail.providers.catalog import needs_no_url
 from evaltrail.service.evaluation.asking import Watch
 from evaltrail.service.evaluation.evaluate import evaluate
-from evaltrail.service.evaluation.options import check_options, chosen, with_judge
+from evaltrail.service.evaluation.options import VerbOptions, check_options, chosen, with_judge
 from evaltrail.service.evaluation.order import Order, Result
 
 
-class RunOptions(TypedDict, total=False):
-    """What may be said about a run besides tasks and model."""
+class RunOptions(VerbOptions, total=False):
+    """What may be said about a run besides tasks and model; see VerbOptions too."""
 
     url: str
     """OpenAI-compatible base URL or full URL; default OPENAI_BASE_URL; not for baselines."""
@@ -40,38 +38,12 @@ class RunOptions(TypedDict, total=False):
     """Sent with every request; also seeds ``baseline:random``."""
     repeats: int
     """Times each sample is asked."""
-    limits: RequestLimits
-    """Concurrency, rates, time-out in seconds, retries."""
-    judge: str
-    """Which model judges where a metric names none: ``openai:/NAME``, ``URL#model``; default EVALTRAIL_JUDGE."""
     params: Mapping[str, Scalar]
     """Logged with the run."""
-    tracking_uri: str
-    """MLflow; default MLFLOW_TRACKING_URI, else its own default store."""
-    experiment: str
-    """Default MLFLOW_EXPERIMENT_NAME, else ``evaltrail``."""
-    run_name: str
-    """Default made from tasks and model."""
-    description: str
-    """What MLflow shows as the run's note."""
-    tags: Mapping[str, str]
-    """Tags of the run."""
     layout: RunLayout
     """``per_bundle`` (one run) or ``nested`` (one more a task below it)."""
-    traces: TraceChoice
-    """Samples that become traces with their scores as assessments: ``failures``, ``all``, or so many of them."""
-    deliver: bool
-    """False writes the bundle only."""
-    out: str | Path
-    """A folder that shows the bundle too."""
-    fresh: bool
-    """Start over, even where the same work was cut short."""
     reuse_answers: bool
     """Let stored answers of earlier evaluations serve this one."""
-    allow_unscored: float
-    """Share of samples that may stay unscored before it counts as an error, in [0, 1]."""
-    progress: ProgressSink
-    """Told a few times a second."""
 
 
 def run(tasks: str | Path | Sequence[str | Path], *, model: str, **options: Unpack[RunOptions]) -> Result:
@@ -83,7 +55,7 @@ def run(tasks: str | Path | Sequence[str | Path], *, model: str, **options: Unpa
     Args:
         tasks: one task file or several.
         model: name as the endpoint knows it, or ``baseline:extractive|majority|random``.
-        options: see RunOptions.
+        options: see RunOptions and VerbOptions.
 
     Returns:
         ``metrics`` (``task/metric`` to value with n, interval, unscored), ``samples``, ``receipts``, and ``errors``:

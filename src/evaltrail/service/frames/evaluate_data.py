@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, TypedDict, Unpack, cast
+from typing import Any, Unpack, cast
 
 import yaml
 
@@ -17,17 +17,15 @@ from evaltrail.core.delivery import DeliveryOptions
 from evaltrail.core.errors import EvaltrailError, InputError
 from evaltrail.core.ids import nearest
 from evaltrail.core.metric import MetricValue
-from evaltrail.core.progress import ProgressSink
 from evaltrail.core.request import EvaluationRequest, RequestLimits, Wording
 from evaltrail.core.sample import Score
-from evaltrail.core.trace_choice import TraceChoice
 from evaltrail.core.values import Json, Scalar
 from evaltrail.destinations.mlflow.active import land_in_session
 from evaltrail.destinations.mlflow.naming import legal_name
 from evaltrail.scoring.apply import Scorer
 from evaltrail.service.evaluation.asking import Watch
 from evaltrail.service.evaluation.evaluate import carry_out
-from evaltrail.service.evaluation.options import check_options, chosen
+from evaltrail.service.evaluation.options import VerbOptions, check_options, chosen
 from evaltrail.service.evaluation.order import Order, Result
 from evaltrail.service.evaluation.prepare import prepare
 from evaltrail.service.frames.asked_model import AskedModel, read_model
@@ -45,15 +43,13 @@ _MODEL_TYPES = Path(__file__).with_name("model_types.yaml")
 _CONFIG = ("col_mapping", "metric_prefix")
 
 
-class EvaluateOptions(TypedDict, total=False):
-    """What may be said about an evaluation besides model, data and metrics."""
+class EvaluateOptions(VerbOptions, total=False):
+    """What may be said about an evaluation besides model, data and metrics; see VerbOptions too."""
 
     inputs: str
     """Column that the model is asked; default ``inputs``, another usual name, else all columns left."""
     contexts: str
     """Column of passages; default ``contexts`` or ``context``."""
-    judge: str
-    """Model that judges where a judge names none: ``openai:/NAME``, ``URL#NAME``; default EVALTRAIL_JUDGE."""
     batch: bool | None
     """Whether a function takes all rows (True) or one (False); default: found out."""
     url: str
@@ -70,8 +66,6 @@ class EvaluateOptions(TypedDict, total=False):
     """Times each row is asked of an endpoint."""
     concurrency: int
     """Rows and requests in flight at a time, judges' too; default 32."""
-    limits: RequestLimits
-    """Concurrency, rates, time-out in seconds, retries."""
     name: str
     """Of the evaluation, as runs and tables show it."""
     prefix: str
@@ -82,30 +76,8 @@ class EvaluateOptions(TypedDict, total=False):
     """MLflow's: ``col_mapping`` (name to column) and ``metric_prefix``."""
     params: Mapping[str, Scalar]
     """Logged with the run."""
-    tracking_uri: str
-    """MLflow; default the caller's session, MLFLOW_TRACKING_URI, else its own default store."""
-    experiment: str
-    """Default the active run's, MLFLOW_EXPERIMENT_NAME, else ``evaltrail``."""
-    run_name: str
-    """Of a new run; default made from name and model."""
-    description: str
-    """What MLflow shows as the run's note."""
-    tags: Mapping[str, str]
-    """Tags of the run."""
-    traces: TraceChoice
-    """Samples that become traces: ``failures``, ``all``, or so many of them."""
-    deliver: bool
-    """False writes the bundle only."""
-    out: str | Path
-    """A folder that shows the bundle too."""
-    fresh: bool
-    """Start over, even where the same evaluation was cut short."""
     reuse_answers: bool
     """Let stored answers of earlier evaluations, the judges' too, serve this one."""
-    allow_unscored: float
-    """Share of samples that may stay unscored before it counts as an error, in [0, 1]."""
-    progress: ProgressSink
-    """Told a few times a second."""
 
 
 def evaluate(
@@ -132,7 +104,7 @@ def evaluate(
         predictions: column of the outputs; with a model, the entry of its outputs that holds the text.
         metrics: names, ``{name: options}``, objects from ``evaltrail.metrics``, functions, MLflow's own metrics.
         extra_metrics: more of them.
-        options: see EvaluateOptions.
+        options: see EvaluateOptions and VerbOptions.
 
     Raises:
         InputError: model, data, a metric or an option cannot be used; no judge was asked.

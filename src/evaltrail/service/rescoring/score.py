@@ -4,56 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import Unpack
 
 from evaltrail.config.settings import load_settings
 from evaltrail.core.delivery import DeliveryOptions, RunLayout
 from evaltrail.core.errors import InputError
 from evaltrail.core.ids import nearest
-from evaltrail.core.progress import ProgressSink
 from evaltrail.core.request import RequestLimits
-from evaltrail.core.trace_choice import TraceChoice, read_trace_choice
+from evaltrail.core.trace_choice import read_trace_choice
 from evaltrail.core.values import Json
 from evaltrail.destinations.mlflow.active import join_session
 from evaltrail.scoring.apply import Scorer
 from evaltrail.scoring.catalog import make_metrics
 from evaltrail.service.evaluation.asking import Watch
+from evaltrail.service.evaluation.options import VerbOptions
 from evaltrail.service.evaluation.order import Result
 from evaltrail.service.rescoring.rescore import RescoreOrder, rescore
 from evaltrail.service.rescoring.specs import read_specs
 
 
-class ScoreOptions(TypedDict, total=False):
-    """What may be said about re-scoring besides answers and metrics."""
+class ScoreOptions(VerbOptions, total=False):
+    """What may be said about re-scoring besides answers and metrics; see VerbOptions too."""
 
-    judge: str
-    """Which model judges where a metric names none: ``openai:/NAME``, ``URL#model``; default EVALTRAIL_JUDGE."""
-    limits: RequestLimits
-    """Concurrency, rates, time-out in seconds, retries of the judges."""
-    allow_unscored: float
-    """Share of samples that may stay unscored before it counts as an error, in [0, 1]."""
-    tracking_uri: str
-    """MLflow; default MLFLOW_TRACKING_URI, else its own default store."""
-    experiment: str
-    """Default MLFLOW_EXPERIMENT_NAME, else ``evaltrail``."""
-    run_name: str
-    """Default made from tasks and model."""
-    description: str
-    """What MLflow shows as the run's note."""
-    tags: Mapping[str, str]
-    """Tags of the run."""
     layout: RunLayout
     """``per_bundle`` (one run) or ``nested`` (one more a task below it)."""
-    traces: TraceChoice
-    """Samples that become traces: ``failures``, ``all``, or so many of them."""
-    deliver: bool
-    """False writes the bundle only."""
-    out: str | Path
-    """A folder that shows the bundle too."""
-    fresh: bool
-    """Start over, even where the same work was cut short."""
-    progress: ProgressSink
-    """Told a few times a second."""
 
 
 def score(
@@ -66,7 +40,7 @@ def score(
     Args:
         source: evaluation id or its beginning, or a file or folder of any format that can be ingested with samples.
         metrics: names, ``{name: {option: value}}``, or metrics and judges that were made already.
-        options: see ScoreOptions.
+        options: see ScoreOptions and VerbOptions; ``limits`` are the judges'.
 
     Raises:
         InputError: there is no such result, it has no samples, or a metric or option cannot be used.
