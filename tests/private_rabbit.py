@@ -7,6 +7,8 @@ import secrets
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from private_server import START_S, PrivateServer, end, quiet_port, talk
@@ -14,6 +16,7 @@ from private_server import START_S, PrivateServer, end, quiet_port, talk
 _BIN = Path("/usr/lib/rabbitmq/bin")  # Debian's wrappers in PATH change the user and the folder
 _GREETING = b"AMQP\x00\x00\x09\x01"
 _METHOD_FRAME = b"\x01\x00\x00"
+_END_OF_PATIENCE_S = 10.0
 _STAT = """
     {{ok, Ready, _}} = rabbit_amqqueue:with(
         rabbit_misc:r(<<"/">>, queue, <<"{queue}">>), fun(Queue) -> rabbit_amqqueue:stat(Queue) end), Ready.
@@ -61,6 +64,44 @@ class RabbitServer(PrivateServer):
     def waiting(self, queue: str) -> int:
         """How many messages of a queue wait for a consumer: as the queue itself says, whose listing is late."""
         return int(self.control("eval", _STAT.format(queue=queue)))
+
+    @contextmanager
+    def impatient(self, *, ack_s: float = 1.0) -> Iterator[None]:
+        """Close channels whose consumer does not acknowledge a message within so long: 30 minutes as a rule.
+
+        It holds for channels that are opened while the block runs. The server looks every half of that time.
+        """
+        self._set_waits(ack_ms=round(1000 * ack_s), tick_ms=round(500 * ack_s))
+        try:
+            yield
+        finally:
+            self._set_waits(ack_ms=1_800_000, tick_ms=60_000)
+
+    def closes_silent_channels(self) -> bool:
+        """Whether it loses patience, now, with a consumer that takes a message and says nothing."""
+        import amqp  # noqa: PLC0415  Celery's own driver, which few tests need
+
+        queue = f"silent.{secrets.token_hex(4)}"
+        with amqp.Connection(f"127.0.0.1:{self.port}", userid="guest", password="guest") as line:
+            channel = line.channel()
+            channel.queue_declare(queue, durable=True, auto_delete=False, arguments={"x-queue-type": "quorum"})
+            channel.basic_consume(queue, callback=lambda _: None)
+            channel.basic_publish(amqp.Message("unanswered"), routing_key=queue)
+            try:
+                line.drain_events(timeout=_END_OF_PATIENCE_S)
+                line.drain_events(timeout=_END_OF_PATIENCE_S)
+            except amqp.PreconditionFailed:
+                return True
+            except TimeoutError:
+                return False
+        return False
+
+    def _set_waits(self, *, ack_ms: int, tick_ms: int) -> None:
+        values = {"consumer_timeout": ack_ms, "channel_tick_interval": tick_ms}
+        said = self.control(
+            "eval", "".join(f"ok = application:set_env(rabbit, {k}, {v}), " for k, v in values.items()) + "ok."
+        )
+        assert said == "ok", said
 
     def control(self, *words: str) -> str:
         """What ``rabbitmqctl`` answers; takes about half a second."""

@@ -62,6 +62,11 @@ class PrivateServer:
         return self._process.pid
 
     @property
+    def is_running(self) -> bool:
+        """Whether it was started, and neither stopped nor killed since."""
+        return self._process is not None
+
+    @property
     def ends(self) -> list[tuple[int, int]]:
         """The processes to be ended, the first one first, each with the signal that it listens to."""
         return [(self.pid, self.stop_signal)]

@@ -1,18 +1,16 @@
-"""`run --detach` and `worker`: the result of an evaluation in one process, whatever happens to the workers."""
+"""`run --detach` and `worker`: the result of an evaluation in one process, called off, gone on with, waited for."""
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from pathlib import Path
 
-import msgspec
 import pytest
 from installed import Installed, ended, one_error, until
 from sums import write_sums
 
-from evaltrail.bundle.read import read_bundle
+from proof_trial import result_of
 
 ITEMS = 1200
 QUICK = 400
@@ -61,29 +59,12 @@ def wait_for(command, identity, *, seconds=60):
     return status(command, identity)
 
 
-def result_of(command, identity):
-    """Metrics, counts and samples, without what depends on time."""
-    found = command("info", identity, "--json").object
-    samples = [
-        {**msgspec.to_builtins(sample), "usage": (sample.usage.prompt_tokens, sample.usage.completion_tokens)}
-        for task in read_bundle(Path(found["out"])).tasks
-        for sample in task.samples
-    ]
-    return found["metrics"], found["counts"], samples
-
-
 def unbroken(tmp_path, words):
     """The result of the same in one process, in a home of its own."""
     command = Installed(tmp_path / "unbroken")
     done = command(*words)
     assert done.code == 0, done.err
     return result_of(command, done.object["evaluation_id"])
-
-
-def children_of(process):
-    """The worker processes of a running `evaltrail worker`."""
-    listed = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    return [int(pid) for pid in listed if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 @pytest.mark.slow
@@ -119,48 +100,6 @@ def test_a_detached_evaluation_lands_in_mlflow_once(workers, endpoint, tracking,
     assert workers("info", identity, "--json").object["receipts"][0]["run_id"] == run.info.run_id
     assert workers("jobs", "show", identity, "--json").object["run_ids"] == {"": run.info.run_id}
     assert run.data.tags["evaltrail.model"] == "m"
-
-
-@pytest.mark.slow
-def test_killed_workers_lose_nothing(workers, endpoint, tmp_path):
-    """kill -9 of a worker with all its processes, then of one process: what was answered is not asked again."""
-    words = words_for(workers, endpoint, "--no-deliver")
-    identity = detach(workers, words)
-    first = workers.start("worker", "--concurrency", 2)
-    until(lambda: endpoint.stats()["ok"] >= ITEMS / 4, pause=0.005)
-    for pid in (first.pid, *children_of(first)):
-        os.kill(pid, signal.SIGKILL)
-    first.communicate()
-    second = workers.start("worker", "--concurrency", 2)
-    until(lambda: endpoint.stats()["ok"] >= ITEMS / 2, pause=0.005)
-    os.kill(children_of(second)[0], signal.SIGKILL)
-    assert wait_for(workers, identity)["state"] == "completed"
-    stats = endpoint.stats()
-    assert stats["unique_ok"] == ITEMS
-    assert stats["repeats_after_ok"] <= 3 * IN_FLIGHT
-    assert result_of(workers, identity) == unbroken(tmp_path, words)
-
-
-@pytest.mark.slow
-def test_a_worker_stopped_past_its_lease_writes_nothing_more(workers, endpoint, tmp_path):
-    """SIGSTOP, another worker does the rest, SIGCONT: late answers are refused, and the result is the unbroken one."""
-    words = words_for(workers, endpoint, "--no-deliver", count=400)
-    identity = detach(workers, words)
-    first = workers.start("worker")
-    until(lambda: endpoint.stats()["ok"] >= 100, pause=0.005)
-    (child,) = children_of(first)
-    for pid in (first.pid, child):
-        os.kill(pid, signal.SIGSTOP)
-    workers.start("worker")
-    until(lambda: endpoint.stats()["unique_ok"] >= 390, pause=0.05)
-    for pid in (child, first.pid):
-        os.kill(pid, signal.SIGCONT)
-    assert wait_for(workers, identity)["state"] == "completed"
-    assert endpoint.stats()["repeats_after_ok"] <= 2 * IN_FLIGHT
-    assert result_of(workers, identity) == unbroken(tmp_path, words)
-    first.terminate()
-    stopped = ended(first)
-    assert (stopped.code, "was let go: lost" in stopped.err) == (0, True), stopped.err
 
 
 @pytest.mark.slow

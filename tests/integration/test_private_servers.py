@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
 import uuid
 from contextlib import suppress
 from pathlib import Path
@@ -160,6 +161,18 @@ def test_the_processes_of_a_run_share_one_server(call):
             second.communicate("\n", timeout=60)
     assert (second.returncode, working_for(run)) == (0, 0)
     assert is_free(port)
+
+
+def test_who_comes_after_the_last_has_left_gets_a_new_server():
+    """Processes of a run that end early leave nothing that a later one could stumble over."""
+    run = uuid.uuid4().hex
+    for _ in range(2):
+        with joining("redis_url", PYTEST_XDIST_TESTRUNUID=run) as process:
+            port = urlsplit(process.stdout.readline().strip()).port
+            assert not is_free(port)
+            process.communicate("\n", timeout=60)
+        assert (process.returncode, working_for(run), is_free(port)) == (0, 0, True)
+    assert list(Path(tempfile.gettempdir()).glob(f"*{run}*")) == []
 
 
 @pytest.mark.parametrize(
