@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import ExitStack
 
 import pytest
 from installed import Installed
+from proof_place import Place
 from tracking import Tracking
 
 from mock_endpoint import MockEndpoint
+from proof_backends import Servers
 
 
 @pytest.fixture
@@ -48,3 +51,22 @@ def tracking(mlflow_url):
 def experiment():
     """The name of an experiment that nobody else uses."""
     return f"acceptance {uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture(scope="module")
+def servers():
+    """Servers of one module's proofs alone, which they kill."""
+    with ExitStack() as stack:
+        yield Servers(stack)
+
+
+@pytest.fixture(scope="module")
+def unbroken_results():
+    """What unbroken runs came to, by the number of samples."""
+    return {}
+
+
+@pytest.fixture
+def place(endpoint, tmp_path, servers, unbroken_results):
+    """Where the trials of one proof are made."""
+    return Place(endpoint, tmp_path, servers, unbroken_results)

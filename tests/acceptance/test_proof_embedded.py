@@ -1,0 +1,36 @@
+"""Queued evaluations on one machine, whatever is killed or stopped: the result is the one of an unbroken run."""
+
+from __future__ import annotations
+
+import pytest
+from proof_place import given_up_alone, killed_and_landed, taken_over_in_time
+
+import proof_scenarios
+
+pytestmark = pytest.mark.slow
+
+POINTS = 8
+
+
+def test_killed_at_random_points_it_lands_whole_and_once(place, tracking, experiment, mlflow_url):
+    """kill -9 of workers, parts of them, who delivers: only what was in flight is asked again; one run."""
+    killed_and_landed(place, "sqlite", POINTS, tracking, experiment, mlflow_url)
+
+
+def test_another_worker_takes_over_and_late_writes_are_refused(place):
+    """Soon after the lease of a killed worker; one that was stopped for longer than its lease writes nothing more."""
+    taken_over_in_time(place, "sqlite")
+
+
+def test_a_unit_that_kills_its_workers_fails_alone(place):
+    """It is given up after five attempts, its last error is kept, and the task beside it lands."""
+    given_up_alone(place, "sqlite")
+
+
+def test_however_it_is_run_the_results_are_equal(place):
+    """Embedded, by Celery, and with five kills: the same metrics, counts and samples, ordered by sample."""
+    ways = [("sqlite", 0), ("rabbitmq", 0), ("sqlite", 5)]
+    accounts = [proof_scenarios.killed_in_turn(place, name, kills=kills) for name, kills in ways]
+    for account in accounts:
+        place.expect(account)
+    assert accounts[0].result == accounts[1].result == accounts[2].result
