@@ -131,6 +131,15 @@ def test_the_same_key_is_accepted_once(user, endpoint):
     assert user.here("jobs", "ls", "--json").object["total"] == 1
 
 
+def test_what_was_accepted_before_another_was_refused_is_told(user, endpoint):
+    """Whoever does not know of it gives the order twice."""
+    user.here(*words_for(user, endpoint, "--detach", "--idempotency-key", "k#n", count=10))
+    refused = user.here(*words_for(user, endpoint, "--model", "n", "--detach", "--idempotency-key", "k", count=10))
+    known = [job["job_id"] for job in user.here("jobs", "ls", "--json").object["jobs"]]
+    assert (refused.code, len(known)) == (2, 2)
+    assert f"accepted before that, and not taken back: {known[0]}" in refused.err
+
+
 def test_of_several_models_each_has_a_key_of_its_own(user, endpoint):
     """So that what was cut short between two of them can be said again."""
     words = ("--model", "n", "--detach", "--idempotency-key", "k", "--json")

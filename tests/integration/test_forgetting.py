@@ -55,6 +55,7 @@ def test_only_what_has_been_over_for_so_long_is_named_and_forgotten(queue, datab
     assert queue.claim("me") is not None
     found = database.read(lambda connection: forgetting.ended_for(connection, 2 * DAY_S))
     assert [(job.id, job.name, job.state) for job in found] == [(ids[2], "n5", "failed"), (ids[1], "n3", "failed")]
+    assert found[0].error == Failure(code="x", message="no")
     for job_id in (ids[0], running, "nobody"):
         assert not database.write(lambda connection, job_id=job_id: forgetting.forget(connection, job_id, 2 * DAY_S))
     assert rows(database)[0] == 4

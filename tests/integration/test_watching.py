@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -109,6 +110,14 @@ def test_one_that_has_ended_is_not_waited_for(shop, queue, task):
     job_id = shop.submit(queue, task).job_id
     shop.work_off(queue)
     assert [(each.kind, each.state) for each in watch(shop.settings, job_id)] == [("progress", "completed")]
+
+
+def test_one_that_has_ended_is_told_from_the_ledger_alone(shop, queue, task):
+    """The queue may have forgotten it, or be away."""
+    job_id = shop.submit(queue, task).job_id
+    shop.work_off(queue)
+    elsewhere = replace(shop.settings, database_url=f"sqlite:///{shop.settings.home / 'other.db'}")
+    assert [(each.kind, each.state) for each in watch(elsewhere, job_id)] == [("progress", "completed")]
 
 
 def test_one_that_the_queue_does_not_know_is_no_reason_to_wait(shop, tmp_path):

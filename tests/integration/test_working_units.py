@@ -76,7 +76,11 @@ def test_one_failed_task_leaves_the_others(shop, queue, tmp_path):
     assert (job.job.state, job.units[0].attempt, job.units[1].attempt) == ("partially_failed", 1, 5)
     fine, sums = shop.bundle(accepted.job_id).tasks
     assert (fine.status, fine.counts.total, sums.status) == ("completed", 12, "failed")
-    assert shop.result(accepted.job_id)["errors"][0]["code"] == "task_failed"
+    (error,) = shop.result(accepted.job_id)["errors"]
+    assert (error["code"], error["hint"].partition(";")[0]) == (
+        "task_failed",
+        f"`evaltrail jobs retry {accepted.job_id}` does it again",
+    )
     assert shop.described(accepted.job_id)["state"] == "partially_failed"
     (tmp_path / "commands" / "sums.py").write_text(PROGRAM)
     assert retry_job(accepted.job_id, shop.settings, queue) == (accepted.job_id, 2)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import errno
 import os
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from child import start_child
 from evaltrail.bundle.folders import (
+    disk_now,
     hold_lock,
     is_locked,
     link_or_copy,
@@ -104,6 +108,24 @@ def test_what_the_disk_says_has_a_fitting_next_step(tmp_path, code, step):
     error = storage_error(OSError("odd") if code is None else OSError(code, os.strerror(code)), tmp_path)
     assert error.hint.startswith(step)
     assert error.hint.endswith("what was written is kept")
+
+
+def test_writers_of_one_file_that_bear_one_number_do_not_meet(tmp_path):
+    """As threads do, processes in containers have the same numbers; each writes its own until it is whole."""
+    file, data = tmp_path / "file", [bytes([65 + number]) * 20_000 for number in range(4)]
+    with ThreadPoolExecutor(len(data)) as writers:
+        for _ in range(20):
+            list(writers.map(partial(write_whole, file), data))
+            assert file.read_bytes() in data
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_the_disk_tells_the_time_and_nothing_stays_of_the_question(tmp_path):
+    """What was just written is not older than now; where nothing can be written our own clock has to do."""
+    (tmp_path / "file").write_text("x")
+    assert 0 <= disk_now(tmp_path) - (tmp_path / "file").stat().st_mtime < 60
+    assert abs(disk_now(tmp_path / "none") - time.time()) < 60
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_folder_takes_the_place_of_the_one_before(tmp_path):

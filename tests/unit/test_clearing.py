@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from child import start_child
 from evaltrail.bundle.journal import Journal
 from evaltrail.config.settings import load_settings
 from evaltrail.core.delivery import DeliveryOptions, Receipt
-from evaltrail.core.errors import InputError
+from evaltrail.core.errors import InputError, StorageError
 from evaltrail.core.sample import Sample
 from evaltrail.destinations.mlflow.outbox import Outbox
 from evaltrail.destinations.mlflow.plan import plan_bundle
@@ -202,6 +203,28 @@ def test_the_work_of_a_job_goes_when_nobody_can_have_it_tried_again(place):
         assert queue.events(failed) == ()
 
 
+def test_of_a_job_that_is_forgotten_the_ledger_knows_the_end(place):
+    """A worker that dies with the last attempt notes nothing: only the queue knew, and it would run for ever."""
+    with place.queue() as queue:
+        failed, folder = place.job(queue, fails=True)
+        told, _ = place.job(queue, fails=True)
+        place.entry(failed, "running", folder)
+        place.entry(told, "cancelled")
+        place.clear(days=0)
+    found = Ledger(place.home).find(failed)
+    assert (found.state, json.loads(found.result)["errors"][0]["message"]) == ("failed", "no")
+    assert Ledger(place.home).find(told).state == "cancelled"
+
+
+@pytest.mark.parametrize("days", [10**6, 10**9, 10**30])
+def test_an_age_that_nothing_has_removes_nothing(place, days):
+    """Whatever clocks and columns can hold."""
+    with place.queue() as queue:
+        place.job(queue, fails=True)
+        Outbox(place.home / "outbox").close()
+        assert place.clear(days=days) == []
+
+
 def test_a_job_that_is_tried_again_meanwhile_is_kept(place):
     """The queue is asked once more in the moment of removal; its work goes only after that."""
     with place.queue() as queue:
@@ -272,6 +295,10 @@ def test_a_link_is_not_followed(place, tmp_path):
     (place.home / "work").mkdir(parents=True)
     (place.home / "work" / "key").symlink_to(other)
     assert place.clear(days=0) == []
+    folder, identity = place.work("done", answers=1, state="completed")
+    place.bundle(identity)
+    (folder / "0").symlink_to(other)
+    assert place.clear() == ["work/done"]
     assert (other / "file").exists()
 
 
@@ -279,7 +306,7 @@ def test_the_outbox_keeps_what_waits_and_loses_what_the_dead_left(place, tmp_pat
     """Files of attempts that no waiting delivery names, archives that were unpacked, locks that nobody holds."""
     box = place.home / "outbox"
     (plan,) = plan_bundle(some_bundle(tmp_path / "bundle"), DeliveryOptions(), version="0")
-    needed, overtaken = box / "staged" / plan.key / "a", box / "staged" / plan.key / "b"
+    needed, overtaken = box / "staged" / plan.key / "aaaa", box / "staged" / plan.key / "bbbb"
     unpacked = box / "unpacked" / "feed"
     for folder in (needed, overtaken, unpacked, box / "leases"):
         folder.mkdir(parents=True)
@@ -291,7 +318,9 @@ def test_the_outbox_keeps_what_waits_and_loses_what_the_dead_left(place, tmp_pat
         age(folder)
     with Outbox(box) as outbox:
         outbox.put(replace(plan, artifacts=(item,)), URI)
-    assert place.clear() == [f"outbox/staged/{plan.key}/b", "outbox/unpacked/feed", "outbox/leases/x.lock"]
+    moved = Place(tmp_path / "moved")
+    moved.home.symlink_to(place.home)
+    assert moved.clear() == [f"outbox/staged/{plan.key}/bbbb", "outbox/unpacked/feed", "outbox/leases/x.lock"]
     assert (needed / "table.json").exists()
     assert list((box / "unpacked").iterdir()) == []
 
@@ -330,7 +359,11 @@ def test_records_of_what_landed_go_by_their_age_and_never_a_parent_of_what_waits
         outbox.finish(child, receipt)
         assert place.clear() == []
         assert place.clear(days=1) == []
-        assert place.clear(days=0) == ["2 in outbox/outbox.db"]
+        outbox.put(plans[0], URI)  # somebody delivers it once more just now
+        assert place.clear(days=0) == ["1 in outbox/outbox.db"]
+        assert outbox.get(parent.key, URI).run_id == "r"
+        outbox.finish(parent, receipt)
+        assert place.clear(days=0) == ["1 in outbox/outbox.db"]
         assert outbox.get(parent.key, URI) is None
 
 
@@ -344,6 +377,16 @@ def test_what_cannot_be_removed_is_told_and_holds_up_nothing(place):
     cleared = clear(place.settings)
     assert [each.name for each in cleared.leftovers] == ["work/b"]
     assert [error.where for error in cleared.errors] == [str(lock)]
+
+
+def test_a_home_that_cannot_be_read_is_told_before_anything_is_removed(place):
+    """Such as one of another user; a link that leads nowhere cannot be read by anybody."""
+    folder, identity = place.work("key", answers=3, state="completed")
+    place.bundle(identity)
+    (place.home / "work" / "jobs").symlink_to("jobs")
+    with pytest.raises(StorageError, match="cannot be read") as caught:
+        clear(place.settings)
+    assert (caught.value.where, folder.is_dir()) == (str(place.home / "work" / "jobs"), True)
 
 
 def test_a_queue_that_cannot_be_asked_ends_it_before_anything_is_removed(place):

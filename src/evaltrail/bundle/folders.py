@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import secrets
 import shutil
 import time
 from collections.abc import Iterator
@@ -44,7 +45,7 @@ def write_whole(file: Path, data: bytes) -> None:
     Raises:
         StorageError: the disk refuses.
     """
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    temporary = beside(file)
     try:
         with temporary.open("wb") as out:
             out.write(data)
@@ -56,13 +57,34 @@ def write_whole(file: Path, data: bytes) -> None:
         raise storage_error(error, file) from error
 
 
+def beside(wanted: Path, end: str = "tmp") -> Path:
+    """A name of our own for what is not under its name yet, or no more; containers number their processes alike."""
+    return wanted.with_name(f".{wanted.name}.{secrets.randbelow(10**10)}.{end}")
+
+
+def disk_now(folder: Path) -> float:
+    """Seconds since 1970 as the disk has them that holds a folder: machines that share one may have clocks apart."""
+    probe = beside(folder / "clock")
+    try:
+        with probe.open("wb") as out:
+            out.write(b".")
+            out.flush()
+            os.fsync(out.fileno())
+            return os.fstat(out.fileno()).st_mtime
+    except OSError:  # not there, or not ours to write: then nothing of it will be removed either
+        return time.time()
+    finally:
+        with suppress(OSError):
+            probe.unlink()
+
+
 def place_folder(made: Path, wanted: Path) -> None:
     """Move a finished folder to its name; what stood there before is removed only after the move.
 
     Raises:
         StorageError: the disk refuses.
     """
-    old = wanted.with_name(f".{wanted.name}.{os.getpid()}.old")
+    old = beside(wanted, "old")
     try:
         if wanted.exists():
             wanted.rename(old)

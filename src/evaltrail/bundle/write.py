@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from evaltrail.bundle import layout
-from evaltrail.bundle.folders import link_or_copy, make_private, place_folder, storage_error, write_whole
+from evaltrail.bundle.folders import beside, link_or_copy, make_private, place_folder, storage_error, write_whole
 from evaltrail.core.artifact import Role
 from evaltrail.core.errors import InputError
 from evaltrail.core.result import ResultBundle
@@ -37,9 +37,7 @@ def write_bundle(folder: Path, build: Callable[[Path], ResultBundle]) -> None:
         StorageError: the disk refuses; nothing of the bundle is left behind.
     """
     make_private(folder.parent)
-    made = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    shutil.rmtree(made, ignore_errors=True)
-    make_private(made)
+    made = make_private(beside(folder))
     try:
         bundle = build(made)
         write_whole(made / layout.MANIFEST, _manifest(bundle, made))
@@ -56,8 +54,7 @@ def copy_bundle(folder: Path, wanted: Path) -> None:
     Raises:
         StorageError: the disk refuses.
     """
-    made = wanted.with_name(f".{wanted.name}.{os.getpid()}.tmp")
-    shutil.rmtree(made, ignore_errors=True)
+    made = beside(wanted)
     try:
         wanted.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(folder, made, copy_function=_shown, ignore=shutil.ignore_patterns(layout.ANSWERS))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, select
 
+from evaltrail.jobs.failure import Failure, failure_from_text
 from evaltrail.jobs.states import ENDED, JobState
 from evaltrail.store.tables import JOB, SECOND_US, DatabaseNow
 
@@ -21,6 +22,8 @@ class EndedJob:
     id: str
     name: str
     state: JobState
+    error: Failure | None
+    """Of the first unit that failed for good."""
 
 
 def states_of(connection: Connection, job_ids: Sequence[str]) -> dict[str, JobState]:
@@ -36,9 +39,13 @@ def states_of(connection: Connection, job_ids: Sequence[str]) -> dict[str, JobSt
 def ended_for(connection: Connection, seconds: float) -> tuple[EndedJob, ...]:
     """The jobs that have been over for so long, the oldest first."""
     rows = connection.execute(
-        select(JOB.c.id, JOB.c.name, JOB.c.state).where(_is_over(seconds)).order_by(JOB.c.ended_at, JOB.c.id)
+        select(JOB.c.id, JOB.c.name, JOB.c.state, JOB.c.error)
+        .where(_is_over(seconds))
+        .order_by(JOB.c.ended_at, JOB.c.id)
     )
-    return tuple(EndedJob(id=row.id, name=row.name, state=row.state) for row in rows)
+    return tuple(
+        EndedJob(id=row.id, name=row.name, state=row.state, error=failure_from_text(row.error)) for row in rows
+    )
 
 
 def forget(connection: Connection, job_id: str, seconds: float) -> bool:

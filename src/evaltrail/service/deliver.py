@@ -84,7 +84,7 @@ def is_settled(folder: Path, options: DeliveryOptions, settings: Settings) -> bo
     whole = complete_options(options, settings)
     uri = resolve_tracking_uri(whole.tracking_uri, settings.environ)
     plans = open_destination(settings).plan(read_bundle(folder), whole)
-    with Outbox(outbox_folder(settings)) as outbox:
+    with Outbox(outbox_folder(settings), is_shared=settings.has_shared_home) as outbox:
         known = [outbox.get(plan.key, uri) for plan in plans]
     return all(delivery is not None and (delivery.receipt or delivery.attempts) for delivery in known)
 

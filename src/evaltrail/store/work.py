@@ -146,7 +146,7 @@ def _empty(folder: Path, kept: Collection[str] = ()) -> None:
     for file in folder.iterdir():
         if file.name in kept:
             continue
-        if file.is_dir():
+        if file.is_dir() and not file.is_symlink():
             shutil.rmtree(file)
         elif file.name != _LOCK:
             file.unlink()

@@ -56,10 +56,11 @@ UPDATE deliveries SET attempts = attempts + 1, last_error = :last_error
 WHERE key = :key AND tracking_uri = :tracking_uri;
 
 -- name: landed
-SELECT key, tracking_uri FROM deliveries WHERE phase = 'finished' AND created_at <= :before;
+-- One that has a plan again is being delivered once more.
+SELECT key, tracking_uri FROM deliveries WHERE phase = 'finished' AND plan = x'' AND created_at <= :before;
 
 -- name: drop
-DELETE FROM deliveries WHERE key = :key AND tracking_uri = :tracking_uri AND phase = 'finished';
+DELETE FROM deliveries WHERE key = :key AND tracking_uri = :tracking_uri AND phase = 'finished' AND plan = x'';
 
 -- name: waiting
 SELECT * FROM deliveries

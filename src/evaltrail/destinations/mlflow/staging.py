@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import shutil
-import time
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -14,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from evaltrail.bundle.columns import SamplesWriter
-from evaltrail.bundle.folders import link_or_copy, make_private, storage_error, write_whole
+from evaltrail.bundle.folders import disk_now, link_or_copy, make_private, storage_error, write_whole
 from evaltrail.config.redaction import redact_file
 from evaltrail.core.delivery import DeliveryOptions
 from evaltrail.core.errors import EvaltrailError, InputError
@@ -85,9 +84,10 @@ def sweep(outbox_folder: Path, waiting: Collection[str]) -> None:
         waiting: keys of the deliveries that still need their files.
     """
     staged = staging_folder(outbox_folder)
+    now_s = disk_now(outbox_folder)
     for folder in staged.iterdir() if staged.is_dir() else ():
         with suppress(OSError):  # it has gone meanwhile
-            if folder.name not in waiting and time.time() - folder.stat().st_mtime > _ABANDONED_S:
+            if folder.name not in waiting and now_s - folder.stat().st_mtime > _ABANDONED_S:
                 shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evaltrail.bundle.folders import storage_error
+from evaltrail.bundle.folders import disk_now, storage_error
 from evaltrail.config.settings import Settings
-from evaltrail.core.errors import EvaltrailError
+from evaltrail.core.errors import EvaltrailError, StorageError
 from evaltrail.service.clearing.halves import find_halves
 from evaltrail.service.clearing.home import Home
 from evaltrail.service.clearing.leftover import DAY_S, Leftover, folder_names
@@ -16,6 +16,9 @@ from evaltrail.service.clearing.queue_view import QueueView, view_queue
 from evaltrail.service.clearing.work_folders import find_job_work, find_jobs, find_work
 from evaltrail.service.working.places import jobs_folder
 from evaltrail.store.ledger import Ledger
+
+_MOST_DAYS = 36_500
+"""Nothing is older, and clocks can tell it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,15 +49,20 @@ def clear(settings: Settings, *, older_than_days: int | None = None, dry_run: bo
         dry_run: only tell what would go.
 
     Raises:
-        InputError, StorageError: the queue or the ledger cannot be asked; nothing was removed.
+        InputError, StorageError: the home cannot be read, or queue or ledger not be asked; nothing was removed.
     """
-    older_than_s = None if older_than_days is None else older_than_days * DAY_S
-    with view_queue(settings) as queue:
-        home = _home(settings, queue, older_than_s)
-        found = _find(settings, home, queue)
-        errors: tuple[EvaltrailError, ...] = ()
-        if not dry_run:
-            found, errors = _remove(found, settings)
+    older_than_s = None if older_than_days is None else min(older_than_days, _MOST_DAYS) * DAY_S
+    errors: tuple[EvaltrailError, ...] = ()
+    try:
+        with view_queue(settings) as queue:
+            home = _home(settings, queue, older_than_s)
+            found = _find(settings, home, queue)
+            if not dry_run:
+                found, errors = _remove(found, settings)
+    except OSError as error:
+        where = str(error.filename or settings.home)
+        hint = "run it as the user whose home this is"
+        raise StorageError(f"cannot be read: {error.strerror or error}", where=where, hint=hint) from error
     return Cleared(leftovers=found, notes=_notes(home), errors=errors)
 
 
@@ -64,7 +72,8 @@ def _home(settings: Settings, queue: QueueView, older_than_s: float | None) -> H
     # the queue first: a job that ends meanwhile is taken for one that has not
     jobs = queue.states(job_ids)
     evaluations = ledger.states() if ledger.is_there else {}
-    return Home(folder=settings.home, evaluations=evaluations, jobs=jobs, older_than_s=older_than_s)
+    now_s = disk_now(settings.home)
+    return Home(folder=settings.home, evaluations=evaluations, jobs=jobs, now_s=now_s, older_than_s=older_than_s)
 
 
 def _find(settings: Settings, home: Home, queue: QueueView) -> tuple[Leftover, ...]:
@@ -75,7 +84,7 @@ def _find(settings: Settings, home: Home, queue: QueueView) -> tuple[Leftover, .
         *(leftover for leftover in find_job_work(home) if leftover.name not in forgotten),
         *find_work(home),
         *find_halves(home),
-        *find_in_outbox(settings, home.older_than_s),
+        *find_in_outbox(settings, home.older_than_s, home.now_s),
     )
 
 

@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 
 from evaltrail.service.clearing.home import Home
-from evaltrail.service.clearing.leftover import QUIET_S, Leftover, quiet_for, rid_of, size_of
+from evaltrail.service.clearing.leftover import QUIET_S, Leftover, rid_of, size_of
 from evaltrail.store.work import is_running
 
 HALF = "half of a write that was interrupted"
 _NAME = re.compile(r"\.(?P<wanted>.+)\.[0-9]{1,10}\.(?P<end>tmp|old)", re.DOTALL)
-"""As ``bundle.folders`` names them: what was to be, the process, and whether it is the new or the old one."""
+"""As ``bundle.folders`` names them: what was to be, a number, and whether it is the new or the old one."""
 
 
 def find_halves(home: Home) -> Iterator[Leftover]:
@@ -23,7 +23,7 @@ def find_halves(home: Home) -> Iterator[Leftover]:
     places = (home.folder, home.folder / "runs", home.folder / "calibrations", *idle, *home.job_work)
     for place in places:
         for half in sorted(place.glob(".*")):
-            if _is_left(half, busy):
+            if _is_left(half, busy) and home.quiet_for(half) >= QUIET_S:
                 yield Leftover(
                     what=HALF,
                     name=half.relative_to(home.folder).as_posix(),
@@ -37,4 +37,4 @@ def _is_left(half: Path, busy: frozenset[str]) -> bool:
     if named is None or named["wanted"] in busy or half.parent.name in busy:
         return False
     is_only_one = named["end"] == "old" and not half.with_name(named["wanted"]).exists()
-    return not is_only_one and quiet_for(half) >= QUIET_S
+    return not is_only_one

@@ -22,6 +22,8 @@ class Home:
     """State by id, as the ledger has it."""
     jobs: Mapping[str, JobState]
     """State by id, as the queue has it, of those jobs that have a work folder."""
+    now_s: float
+    """Seconds since 1970, as its disk has them."""
     older_than_s: float | None = None
     """What has not been touched for so long is given up; None = nothing is."""
 
@@ -52,7 +54,11 @@ class Home:
         """Whether the result of an evaluation is in its place."""
         return (self.folder / "runs" / evaluation_id / MANIFEST).is_file()
 
+    def quiet_for(self, path: Path) -> float:
+        """Seconds since a file, or anything in a folder, was written last."""
+        return quiet_for(path, self.now_s)
+
     def is_given_up(self, *paths: Path) -> bool:
         """Whether all of them have been untouched for as long as it takes to be given up."""
         least_s = None if self.older_than_s is None else max(self.older_than_s, QUIET_S)
-        return least_s is not None and all(quiet_for(path) >= least_s for path in paths)
+        return least_s is not None and all(self.quiet_for(path) >= least_s for path in paths)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 QUIET_S = 3600.0
-"""What nobody has touched for so long is no half of a write that is under way; clocks of machines differ by less."""
+"""What nobody has touched for so long is no half of a write that is under way."""
 DAY_S = 86_400.0
 
 
@@ -34,9 +33,9 @@ def size_of(path: Path) -> int:
     return sum(found.st_size for found in _stats(path) if found.st_nlink == 1)
 
 
-def quiet_for(path: Path) -> float:
-    """Seconds since a file, or anything in a folder, was written last."""
-    return time.time() - max((found.st_mtime for found in _stats(path)), default=0.0)
+def quiet_for(path: Path, now_s: float) -> float:
+    """Seconds since a file, or anything in a folder, was written last, where it is ``now_s`` for its disk."""
+    return now_s - max((found.st_mtime for found in _stats(path)), default=0.0)
 
 
 def rid_of(path: Path) -> bool:

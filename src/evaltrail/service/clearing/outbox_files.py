@@ -20,12 +20,13 @@ LOCK = "lock of a process that is gone"
 RECORDS = "records of deliveries that have landed"
 
 
-def find_in_outbox(settings: Settings, older_than_s: float | None) -> Iterator[Leftover]:
+def find_in_outbox(settings: Settings, older_than_s: float | None, now_s: float) -> Iterator[Leftover]:
     """What lies in the outbox and is needless; nothing that waits, or was given up and may be put again.
 
     Args:
         settings: where the outbox is; none is made where there is none.
         older_than_s: records of deliveries that were put before then go too; None = none.
+        now_s: seconds since 1970, as its disk has them.
     """
     folder = outbox_folder(settings)
     if not (folder / "outbox.db").is_file():
@@ -33,7 +34,7 @@ def find_in_outbox(settings: Settings, older_than_s: float | None) -> Iterator[L
     with Outbox(folder, is_shared=settings.has_shared_home) as outbox:
         waiting = outbox.waiting()
         landed = 0 if older_than_s is None else outbox.count_landed(older_than_s)
-    yield from _staged(folder, waiting)
+    yield from _staged(folder, waiting, now_s)
     yield from _unpacked(folder)
     yield from _locks(folder)
     if landed:
@@ -41,16 +42,19 @@ def find_in_outbox(settings: Settings, older_than_s: float | None) -> Iterator[L
         yield Leftover(what=RECORDS, name=f"{landed:,} in outbox/outbox.db", size_bytes=0, remove=remove)
 
 
-def _staged(folder: Path, waiting: Sequence[Delivery]) -> Iterator[Leftover]:
-    """Attempts whose files no waiting delivery names; one that is under way has written lately."""
+def _staged(folder: Path, waiting: Sequence[Delivery], now_s: float) -> Iterator[Leftover]:
+    """Attempts whose files no waiting delivery names; one that is under way has written lately.
+
+    An attempt is known by the name of its folder alone: the home may have been moved since, or be reached by a link.
+    """
     plans = [delivery.plan for delivery in waiting if delivery.plan is not None]
     named = [Path(name) for plan in plans for name in (plan.traces.file, *(item.file for item in plan.artifacts))]
-    needed = {parent for file in named for parent in file.parents}
+    needed = {part for file in named for part in file.parts}
     above = staging_folder(folder)
     for key in folder_names(above):
         for attempt in folder_names(above / key):
             made = above / key / attempt
-            if made.absolute() not in needed and quiet_for(made) >= QUIET_S:
+            if attempt not in needed and quiet_for(made, now_s) >= QUIET_S:
                 yield _leftover(STAGED, made, folder, partial(_unstage, made))
 
 

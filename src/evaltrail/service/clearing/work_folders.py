@@ -10,10 +10,15 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import msgspec
+
+from evaltrail.core.errors import EvaltrailError
+from evaltrail.jobs.failure import Failure
 from evaltrail.jobs.forgetting import EndedJob
 from evaltrail.service.clearing.home import Home
-from evaltrail.service.clearing.leftover import QUIET_S, Leftover, children_of, quiet_for, rid_of, size_of
+from evaltrail.service.clearing.leftover import QUIET_S, Leftover, children_of, rid_of, size_of
 from evaltrail.service.clearing.queue_view import QueueView
+from evaltrail.service.record import failure_object
 from evaltrail.service.working.places import jobs_folder
 from evaltrail.store.ledger import Ledger
 from evaltrail.store.work import discard, is_running, read_state
@@ -58,7 +63,7 @@ def find_jobs(home: Home, queue: QueueView, ended: Sequence[EndedJob]) -> Iterat
             what=ENDED_JOB,
             name=f"{job.id} ({job.state}, {job.name})",
             size_bytes=size_of(folder),
-            remove=partial(_forget, job.id, folder, queue, home.older_than_s or 0.0),
+            remove=partial(_forget, job, folder, queue, home),
         )
 
 
@@ -90,7 +95,7 @@ def _why_of_job(folder: Path, home: Home) -> str:
         return ""
     if known == "completed" and home.has_bundle(job_id):
         return OVER
-    if not known and _is_bare(children_of(folder)) and quiet_for(folder) >= QUIET_S:
+    if not known and _is_bare(children_of(folder)) and home.quiet_for(folder) >= QUIET_S:
         return UNKNOWN
     return GIVEN_UP if home.is_given_up(folder) else ""
 
@@ -99,6 +104,20 @@ def _is_bare(found: Sequence[Path]) -> bool:
     return all(child.name in _BARE for child in found)
 
 
-def _forget(job_id: str, folder: Path, queue: QueueView, seconds: float) -> bool:
+def _forget(job: EndedJob, folder: Path, queue: QueueView, home: Home) -> bool:
     """Whether a job is gone; the queue first, so that nobody can begin it again while its work goes."""
-    return queue.forget(job_id, seconds) and rid_of(folder)
+    if not queue.forget(job.id, home.older_than_s or 0.0):
+        return False
+    if home.evaluations.get(job.id) == "running":
+        _note_end(job, Ledger(home.folder))
+    return rid_of(folder)
+
+
+def _note_end(job: EndedJob, ledger: Ledger) -> None:
+    """Tell the ledger how a job ended where no worker lived to do so: nobody else knows it any more."""
+    if ledger.find(job.id).state != "running":
+        return
+    told = job.error or Failure(code=job.state, message="its workers did not live to tell how it ended")
+    error = EvaltrailError(told.message, code=told.code, where=told.where, hint=told.hint or "submit it anew")
+    error.evaluation_id = job.id
+    ledger.end(job.id, job.state, msgspec.json.encode(failure_object(error)))

@@ -131,12 +131,18 @@ def _is_finished(work: Work, order: Order, settings: Settings) -> bool:
     return order.delivery is None or is_settled(folder, order.delivery, settings)
 
 
-def shortcomings(bundle: ResultBundle, allowed: float) -> list[EvaltrailError]:
-    """An error for each task that failed, or has more unscored samples than the allowed share, in [0, 1]."""
+def shortcomings(bundle: ResultBundle, allowed: float, *, failed_hint: str = "") -> list[EvaltrailError]:
+    """An error for each task that failed, or has more unscored samples than the allowed share, in [0, 1].
+
+    Args:
+        bundle: the result.
+        allowed: share of samples that may be unscored.
+        failed_hint: what to do about a task that failed; empty = look at what its program printed.
+    """
     found = []
     for task in bundle.tasks:
         if _left_nothing(task):
-            hint = "what it printed lies in the bundle, below harness/"
+            hint = failed_hint or "what it printed lies in the bundle, below harness/"
             found.append(EvaltrailError(task.error, code="task_failed", where=task.name, hint=hint))
         counts = task.counts
         unscored = counts.total - counts.scored

@@ -182,7 +182,7 @@ def _summarise(task: NativeTask | StoredTask, asked: Asked, table: SamplesWriter
             f"{counts.total:,} samples were answered where {task.total:,} were announced",
             code="data_changed",
             where=task.name,
-            hint="the data set was changed while it was asked; run again",
+            hint="the data set was changed while it was asked, or answers are gone from EVALTRAIL_HOME; run it anew",
         )
     metrics = aggregator.metrics()
     grades = [metric for metric in metrics if metric.is_grade]

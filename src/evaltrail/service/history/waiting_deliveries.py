@@ -40,7 +40,7 @@ def waiting_deliveries(settings: Settings) -> WaitingDeliveries:
     if not (folder / "outbox.db").is_file():
         return WaitingDeliveries(is_known=False)
     try:
-        with Outbox(folder) as outbox:
+        with Outbox(folder, is_shared=settings.has_shared_home) as outbox:
             waiting, forgotten = outbox.waiting(), outbox.forgotten()
     except StorageError:
         return WaitingDeliveries(is_known=False)

@@ -43,7 +43,7 @@ def watch(settings: Settings, wanted: str) -> Iterator[Happening]:
     known = find_known(settings, wanted)
     if not isinstance(known, Entry):
         return _watch_invocation(known, settings)
-    if not is_queued(known):
+    if known.state != "running" or not is_queued(known):  # of what has ended the queue may know no more
         return _watch_process(known, settings)
     from evaltrail.service.history.queue_watching import watch_queued  # noqa: PLC0415  SQLAlchemy, no need of it else
 

@@ -82,11 +82,13 @@ class _Delivery:
             copy_bundle(self._folder, self._order.out)
         bundle = read_bundle(self._folder)
         landed = self._deliver()
+        again = f"`evaltrail jobs retry {bundle.id}` does it again"
+        hint = f"{again}; what a harness printed lies in the bundle, below harness/"
         result = Result(
             bundle=bundle,
             out=self._order.out or self._folder,
             receipts=landed.receipts,
-            errors=(*shortcomings(bundle, self._order.allow_unscored), *landed.errors),
+            errors=(*shortcomings(bundle, self._order.allow_unscored, failed_hint=hint), *landed.errors),
         )
         for error in landed.errors:
             if _may_pass(error):

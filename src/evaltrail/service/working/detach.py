@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from evaltrail.config.settings import Settings
+from evaltrail.core.errors import EvaltrailError
 from evaltrail.jobs.hints import Hints, open_hints
 from evaltrail.jobs.lease import LeaseQueue
 from evaltrail.jobs.opening import open_queue
@@ -49,7 +50,8 @@ def detach(
         orders: each checked before the first one is queued.
         settings: of this process.
         choice: how they are queued; None = as usual.
-        notice: told, in one sentence, that workers could not be told, or that none is alive.
+        notice: told, in one sentence, that workers could not be told, that none is alive, or which orders were accepted
+            before one was not.
 
     Raises:
         InputError: one of them cannot be carried out, and nothing was queued; or the key was used for another order.
@@ -58,10 +60,19 @@ def detach(
     checked = [check_order(order, settings) for order in orders]
     chosen = choice or QueueChoice()
     with open_queue(settings) as queue, open_hints(settings, notice=notice) as hints:
-        accepted = tuple(_submitted(each, settings, queue, chosen, hints=hints, models=len(orders)) for each in checked)
+        accepted: list[Detached] = []
+        for each in checked:
+            try:
+                accepted.append(_submitted(each, settings, queue, chosen, hints=hints, models=len(orders)))
+            except EvaltrailError:
+                if accepted:
+                    notice(
+                        f"accepted before that, and not taken back: {', '.join(before.job_id for before in accepted)}"
+                    )
+                raise
         if not any(not worker.queues or chosen.queue_name in worker.queues for worker in queue.workers()):
             notice(f"no worker of the queue {chosen.queue_name!r} is alive: `evaltrail worker` starts one")
-        return accepted
+        return tuple(accepted)
 
 
 def _submitted(
