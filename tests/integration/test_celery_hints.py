@@ -46,6 +46,18 @@ def test_a_broker_that_is_away_is_told_once_and_waits_for_nobody():
     assert SECRET not in said[0]
 
 
+@pytest.mark.parametrize("rest", ["redis://me:{}@h/abc", "redis://:{}@h/0?foo=1", "amqp://me:{}@h//?heartbeat=often"])
+def test_an_address_that_no_broker_has_is_a_mistake_and_no_crash(rest):
+    """It is told without the password; a job that was accepted just before stays accepted."""
+    said = []
+    assert not Hints(rest.format(SECRET), notice=said.append).send("default", 1)
+    assert "the broker's address has a part that is not understood" in said[0]
+    assert SECRET not in said[0]
+    with pytest.raises(InputError) as caught:
+        Broker(rest.format(SECRET)).check()
+    assert caught.value.code == "bad_setting"
+
+
 def test_without_a_broker_nobody_needs_to_be_told():
     """Workers look into the table by themselves."""
     assert Hints("").send("default", 5)

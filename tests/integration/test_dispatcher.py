@@ -9,11 +9,12 @@ import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
 import queue_handlers
-from child import start_child
+from child import run_child, start_child
 from evaltrail.config.settings import load_settings
 from evaltrail.core.errors import BusyError, EndpointError, InputError
 from evaltrail.jobs.carrying import carry_out, pause_before_retry_s
@@ -64,6 +65,16 @@ def dispatcher(environ, concurrency=1):
     finally:
         process.kill()
         process.communicate()
+
+
+REFUSED = """
+    import multiprocessing, sys
+    from evaltrail.config.settings import load_settings
+    from evaltrail.jobs.worker_process import WorkerOrder, work
+
+    settings = load_settings({"EVALTRAIL_HOME": sys.argv[1]}, dotenv=None)
+    work(WorkerOrder(settings=settings, handler="queue_handlers:make"), multiprocessing.Pipe(duplex=False)[1])
+"""
 
 
 def submit(queue, *deeds, **more):
@@ -129,7 +140,28 @@ def test_workers_of_a_killed_dispatcher_leave(environ, queue):
         process.kill()
         until(lambda: queue.show(job_id).units[0].state == "waiting", seconds=1.5)
         until(lambda: not Path(f"/proc/{pid}").exists(), seconds=5)
+        said = process.stderr.read()
+    assert said == f"worker {pid}: unit {job_id}.0 was let go: leaving\n"
     assert queue.show(job_id).units[0].owner == ""
+
+
+def test_a_worker_process_whose_database_cannot_be_used_says_so(tmp_path):
+    """In one line and with an exit code; its dispatcher starts another one later."""
+    (tmp_path / "jobs.db").write_text("no database, whatever its name says" * 99)
+    child = run_child(f"import sys\nsys.path.append({TESTS!r})\n{dedent(REFUSED)}", tmp_path)
+    assert child.returncode == 1
+    assert "the database of jobs cannot be used" in child.stderr
+    assert child.stderr.count("\n") == 1
+
+
+def test_notices_that_nobody_reads_end_no_worker():
+    """What it was piped into has ended: it goes on, and its exit code tells of its work alone."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as nobody:
+        child = start_child("from evaltrail.cli.worker import _tell; _tell('one'); _tell('two')", stderr=nobody)
+    child.communicate(timeout=60)
+    assert child.returncode == 0
 
 
 def test_a_cancelled_job_stops_within_a_third_of_the_lease(environ, queue):

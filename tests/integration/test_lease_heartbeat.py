@@ -57,6 +57,15 @@ def test_the_lease_is_kept_while_the_block_runs(queue):
     wait_until(lambda: queue.sweep().freed)
 
 
+def test_a_lease_counts_from_the_moment_it_was_asked_for(queue):
+    """Whatever held the process up between the claim and the first sign of life."""
+    queue.submit(some_job())
+    claim = queue.claim("me")
+    claimed_at = time.monotonic()
+    time.sleep(0.01)
+    assert Heartbeat(queue, claim, stop=lambda _: None).safe_until < claimed_at + LEASE_S
+
+
 def test_a_cancelled_job_is_told_once(queue):
     """Within a third of the lease, and the lease is kept while the work lets go."""
     job_id = queue.submit(some_job()).job_id

@@ -38,6 +38,18 @@ def test_the_last_attempt_fails_for_good(queue):
     assert (detail.job.state, detail.units[0].state, detail.job.error) == ("failed", "failed", BROKEN)
 
 
+def test_an_attempt_that_got_further_is_not_the_last(queue):
+    """Whether its end was told or its lease ran out: attempts count in a row without progress."""
+    for is_told in (True, False):
+        queue.submit(some_job(NewUnit(max_attempts=2)))
+        for done in (0, 1, 2):
+            claim = queue.claim("me")
+            assert queue.beat(claim, Progress(task="t", done=done, total=9)).is_ours
+            assert queue.fail(claim, BROKEN, retry_in_s=0) if is_told else swept(queue).freed == (claim.unit_id,)
+        assert queue.fail(queue.claim("me"), BROKEN, retry_in_s=0)
+        assert queue.claim("me") is None
+
+
 def test_a_lease_is_over_after_its_time_and_not_before(short_queue):
     """By the database's clock."""
     short_queue.submit(some_job())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,7 +19,7 @@ from evaltrail.core.errors import InputError, StorageError
 from evaltrail.store.database import open_database
 from evaltrail.store.schema import NEWEST, found_version
 from evaltrail.store.tables import METADATA, DatabaseNow
-from lease_queues import lease_queue, some_job
+from lease_queues import lease_queue, some_job, wait_until
 from mlflow_server import free_port
 from private_postgres import PostgresServer
 from private_servers import fresh_database, own_server, postgres_url
@@ -104,6 +105,21 @@ def test_a_session_frees_its_locks_when_its_process_stands_still(url):
     database.close()
 
 
+def test_a_connection_that_a_thread_still_has_is_closed_with_its_transaction(url):
+    """Nobody who closes waits for a thread that hangs, and yet the server is left with no session of ours."""
+    database = opened(url)
+    begun, over = threading.Event(), threading.Event()
+    thread = threading.Thread(target=lambda: database.read(lambda _: (begun.set(), over.wait(30))))
+    thread.start()
+    assert begun.wait(30)
+    database.close()
+    over.set()
+    thread.join()
+    others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    with psycopg.connect(url, autocommit=True) as connection:
+        wait_until(lambda: connection.execute(others).fetchone() == (0,))
+
+
 @pytest.mark.parametrize("wrong", ["nosuchuser:pa55word", None])
 def test_a_server_that_refuses_us_is_not_asked_again(wrong):
     """A wrong name stays wrong: told at once, without the password."""
@@ -154,6 +170,12 @@ def test_a_queue_outlasts_a_restart_of_its_server():
             over.set()
             thread.join()
             assert queue.list().total == len(accepted) == len(set(accepted))
+            server.kill()
+            began = time.monotonic()
+            for ask in (queue.sweep, partial(queue.claim, "me")):  # of who is told to end
+                with pytest.raises(StorageError):
+                    ask(is_wanted=lambda: False)
+            assert time.monotonic() - began < 25
 
 
 def test_a_server_that_comes_up_later_is_told_of(tmp_path):
@@ -161,8 +183,10 @@ def test_a_server_that_comes_up_later_is_told_of(tmp_path):
     told = []
     with own_server(PostgresServer) as server:
         server.stop()
-        threading.Timer(0.5, server.start).start()
+        timer = threading.Timer(0.5, server.start)
+        timer.start()
         opened(server.url, notice=told.append).close()
+        timer.join()
     assert "is away" in told[0]
     assert "is back" in told[1]
     assert len(told) == 2

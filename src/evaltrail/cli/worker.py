@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import socket
+import sys
+from contextlib import suppress
 
 from evaltrail.cli import values
 from evaltrail.cli.show import print_json, print_notice, print_text
@@ -37,13 +40,22 @@ def execute(arguments: argparse.Namespace) -> int:
         return _check(settings, as_json=arguments.json)
     queues = tuple(name.strip() for name in arguments.queues.split(",") if name.strip())
     order = WorkerOrder(settings=settings, handler=HANDLER, queues=queues)
-    with open_queue(settings, notice=print_notice) as queue:
+    with open_queue(settings, notice=_tell) as queue:
         woken = f", hints by {public_url(settings.queue_url)}" if settings.queue_url else ""
-        print_notice(f"working at {queue.place}{woken}, {arguments.concurrency} at a time; Ctrl-C or SIGTERM ends it")
-        work_on(queue, order, concurrency=arguments.concurrency, notice=print_notice)
+        _tell(f"working at {queue.place}{woken}, {arguments.concurrency} at a time; Ctrl-C or SIGTERM ends it")
+        work_on(queue, order, concurrency=arguments.concurrency, notice=_tell)
     if arguments.json:
         print_json({"ok": True, "exit_code": 0})
     return 0
+
+
+def _tell(line: str) -> None:
+    """Print a notice; that nobody reads them any more, or the disk is full, is no reason to stop working."""
+    with suppress(OSError):
+        try:
+            print_notice(line)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def _check(settings: Settings, *, as_json: bool) -> int:

@@ -50,7 +50,7 @@ class Broker:
         """For people: without a password."""
         self._url = url
         self._app = make_app(url)
-        asked = Connection(url)
+        asked = Connection(f"{urlsplit(url).scheme}://")  # what it can raise, whatever the rest of the address says
         self._errors = (*asked.connection_errors, *asked.channel_errors, KombuError, OSError)
         self._connection: Connection | None = None
 
@@ -118,11 +118,14 @@ class Broker:
 
     def _connected(self) -> Connection:
         if self._connection is None:
-            connection = Connection(
-                self._url, connect_timeout=_CONNECT_S, **_secured(self._url), transport_options=_options(self._url)
-            )
-            connection.ensure_connection(_give_up)
-            self._connection = connection
+            try:
+                self._connection = _connect(self._url)
+            except self._errors:
+                raise
+            except (TypeError, ValueError) as error:
+                hint = "correct EVALTRAIL_QUEUE_URL: amqp://user@host//, amqps://..., redis://host/0 or rediss://..."
+                said = "the broker's address has a part that is not understood"
+                raise InputError(said, code="bad_setting", hint=hint, where=self.name) from error
         return self._connection
 
 
@@ -209,6 +212,11 @@ def _options(url: str, *, is_reading: bool = False) -> dict[str, object]:
         "socket_keepalive": True,
     }
     return options if is_reading else {**options, "socket_timeout": _ANSWER_S}
+
+
+def _connect(url: str) -> Connection:
+    connection = Connection(url, connect_timeout=_CONNECT_S, **_secured(url), transport_options=_options(url))
+    return connection.ensure_connection(_give_up)
 
 
 def _secured(url: str) -> dict[str, object]:

@@ -16,7 +16,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.connection import wait
@@ -36,7 +35,7 @@ from evaltrail.jobs.claim import Claim
 from evaltrail.jobs.hold import Handler
 from evaltrail.jobs.lease import LeaseQueue
 from evaltrail.jobs.opening import open_queue
-from evaltrail.jobs.worker_process import Worker, WorkerOrder, load_handler, say
+from evaltrail.jobs.worker_process import Worker, WorkerOrder, load_handler, report, say
 
 if TYPE_CHECKING:
     from kombu import Connection
@@ -71,7 +70,7 @@ def live(order: WorkerOrder, hint_queues: tuple[str, ...], concurrency: int, rep
     # Celery keeps receivers weakly, and these live nowhere else
     signals.worker_process_init.connect(process.begin, weak=False)
     signals.setup_logging.connect(_leave_logs_alone, weak=False)
-    consumer = partial(_Listener, tell=partial(_send, reports), url=order.settings.queue_url)
+    consumer = partial(_Listener, tell=partial(report, reports), url=order.settings.queue_url)
     worker = app.WorkController(
         app=app,
         concurrency=concurrency,
@@ -150,9 +149,7 @@ class PoolProcess:
 
     def _tell(self, claim: Claim | None) -> None:
         """Report in few bytes: pieces of several processes must not mix, which pipes promise for small ones alone."""
-        if claim is not None:
-            claim = replace(claim, spec={}, place=None, run_ids={}, name="", endpoint="")
-        _send(self._reports, Doing(pid=os.getpid(), is_awake=self._is_draining, claim=claim))
+        report(self._reports, Doing(pid=os.getpid(), is_awake=self._is_draining, claim=claim))
 
 
 class _Listener(Consumer):  # type: ignore[misc]  # Celery has no types
@@ -227,11 +224,6 @@ def _quieten() -> None:
 
 def _leave_logs_alone(**_: object) -> None:
     """Keep Celery from setting up logs: it does where nobody else listens to this signal."""
-
-
-def _send(reports: Pipe, report: Doing | Listening) -> None:
-    with suppress(OSError):  # nobody listens any more: who started us is gone
-        reports.send(report)
 
 
 def _end_with_parent() -> None:

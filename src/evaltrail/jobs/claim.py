@@ -19,6 +19,8 @@ class Claim:
     """How often it may be begun again should this attempt fail."""
     owner: str
     lease_s: float
+    asked_at: float
+    """When it was asked for, on this process's monotonic clock: its lease began no earlier."""
     kind: str
     """Of the unit."""
     place: Json

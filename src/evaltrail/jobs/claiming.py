@@ -7,6 +7,7 @@ transaction is taking just now.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -170,6 +171,7 @@ def claim(connection: Connection, owner: str, *, lease_s: float, queues: Sequenc
 
     Units that it meets of cancelled jobs, or of jobs that no program can read, are ended.
     """
+    asked_at = time.monotonic()
     values: dict[str, object] = {OWNER: owner, LEASE_US: round(lease_s * SECOND_US)}
     if unit_id:
         statement, values = CLAIM_NAMED, {**values, UNIT_ID: unit_id}
@@ -187,7 +189,7 @@ def claim(connection: Connection, owner: str, *, lease_s: float, queues: Sequenc
             _end(connection, unit, job, "cancelled")
             continue
         try:
-            claimed = _claim_of(unit, job, lease_s)
+            claimed = _claim_of(unit, job, lease_s, asked_at)
         except StorageError as error:  # nobody could ever do it, and it must not keep others from their work
             _end(connection, unit, job, "failed", failure_to_text(failure_of(error)))
             continue
@@ -204,13 +206,14 @@ def _end(connection: Connection, unit: Record, job: Record, state: UnitState, er
     settle(connection, job)
 
 
-def _claim_of(unit: Record, job: Record, lease_s: float) -> Claim:
+def _claim_of(unit: Record, job: Record, lease_s: float, asked_at: float) -> Claim:
     return Claim(
         unit_id=unit.id,
         attempt=unit.attempt,
         attempts_left=unit.max_attempts - (unit.attempt - unit.forgiven),
         owner=unit.owner,
         lease_s=lease_s,
+        asked_at=asked_at,
         kind=unit.kind,
         place=from_text(unit.place),
         position=unit.position,

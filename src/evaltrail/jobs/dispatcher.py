@@ -90,7 +90,7 @@ class Dispatcher:
                 self._start(child)
         if now >= self._sweeps_at:
             self._sweeps_at = now + self._sweep_s
-            sweep(self._queue, self._notice)
+            sweep(self._queue, self._notice, is_wanted=lambda: not self._is_leaving)
         alive = {child.process.sentinel: child for child in self._children if child.process is not None}
         told = {child.reports: child for child in self._children if child.reports is not None}
         for ready in wait([*alive, *told], timeout=min(_TURN_S, self._sweep_s)):

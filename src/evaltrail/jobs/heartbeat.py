@@ -48,7 +48,7 @@ class Heartbeat:
         self._stop = stop
         self._progress = progress
         self._told: Progress | None = None
-        self._safe_until = time.monotonic() + claim.lease_s
+        self._safe_until = claim.asked_at + claim.lease_s
         self._asking_since: float | None = None
         self._ended = threading.Event()
         self._telling = threading.RLock()

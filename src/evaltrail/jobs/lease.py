@@ -6,10 +6,10 @@ it was given, and is refused once another may have the unit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
 from evaltrail.core.errors import InputError
 from evaltrail.core.progress import Progress
@@ -55,16 +55,25 @@ class LeaseQueue:
         """
         return submitting.submit(self._database, job)
 
-    def claim(self, owner: str, *, queues: Sequence[str] = (), unit_id: str = "") -> Claim | None:
+    def claim(
+        self,
+        owner: str,
+        *,
+        queues: Sequence[str] = (),
+        unit_id: str = "",
+        is_wanted: Callable[[], bool] = lambda: True,
+    ) -> Claim | None:
         """A unit that is ours for ``lease_s`` from now on; None where none is due, or others are taking it just now.
 
         Args:
             owner: who takes it, for people.
             queues: take from these only; empty = from all.
             unit_id: take this one or none.
+            is_wanted: whether a database that is away is still to be waited for.
         """
         return self._database.write(
-            lambda connection: claiming.claim(connection, owner, lease_s=self.lease_s, queues=queues, unit_id=unit_id)
+            lambda connection: claiming.claim(connection, owner, lease_s=self.lease_s, queues=queues, unit_id=unit_id),
+            is_wanted=is_wanted,
         )
 
     def beat(self, claim: Claim, progress: Progress | None = None, *, patience_s: float | None = None) -> Beat:
@@ -128,18 +137,22 @@ class LeaseQueue:
         """Whether the announced runs are noted with the job; False = the unit is no longer ours."""
         return self._database.write(lambda connection: returning.note_runs(connection, claim, run_ids))
 
-    def sweep(self) -> Swept:
+    def sweep(self, *, is_wanted: Callable[[], bool] = lambda: True) -> Swept:
         """The units whose leases ran out: they wait again, or have failed where no attempt is left.
 
         Any number of sweepers may do this at once; each unit is taken back by one.
+
+        Args:
+            is_wanted: whether a database that is away is still to be waited for.
         """
         silent = self._database.read(
-            lambda connection: connection.execute(returning.SILENT, {"at_most": _MOST_SWEPT}).all()
+            lambda connection: connection.execute(returning.SILENT, {"at_most": _MOST_SWEPT}).all(),
+            is_wanted=is_wanted,
         )
         freed: list[str] = []
         failed: list[str] = []
         for unit in silent:
-            waits = self._database.write(partial(returning.take_back, unit=unit))
+            waits = self._database.write(partial(returning.take_back, unit=unit), is_wanted=is_wanted)
             if waits is not None:
                 (freed if waits else failed).append(unit.id)
         return Swept(freed=tuple(freed), failed=tuple(failed))
@@ -172,8 +185,11 @@ class LeaseQueue:
             raise InputError(f"a cap of {cap}", where=endpoint, hint="0 pauses the endpoint")
 
         def work(connection: Connection) -> None:
-            connection.execute(delete(ENDPOINT_CAP).where(ENDPOINT_CAP.c.endpoint == endpoint))
-            if cap is not None:
+            its = ENDPOINT_CAP.c.endpoint == endpoint
+            if cap is None:
+                connection.execute(delete(ENDPOINT_CAP).where(its))
+            # not taken away and put back: claims that wait for this row would go on without it
+            elif not connection.execute(update(ENDPOINT_CAP).where(its).values(cap=cap)).rowcount:
                 connection.execute(insert(ENDPOINT_CAP).values(endpoint=endpoint, cap=cap))
 
         self._database.write(work)

@@ -40,6 +40,7 @@ _DONE = (
     update(UNIT).where(*_OURS).values(**_FREE, state="done", ended_at=_NOW, result=bindparam("new_result"), error=None)
 )
 _IS_DONE = select(UNIT.c.id).where(*_THIS, UNIT.c.state == "done")
+_IS_SPENT = select(UNIT.c.attempt - UNIT.c.forgiven >= UNIT.c.max_attempts).where(*_THIS)
 _FAILED = update(UNIT).where(*_OURS).values(**_FREE, state="failed", ended_at=_NOW, error=bindparam("new_error"))
 _WAIT = (
     update(UNIT)
@@ -101,7 +102,8 @@ def finish(
 def fail(connection: Connection, claim: Claim, failure: Failure, retry_in_s: float | None) -> bool:
     """Whether the failure counts: the unit waits for its next attempt, or has failed for good."""
     values = {**_ours(claim), "new_error": failure_to_text(failure)}
-    will_retry = retry_in_s is not None and claim.attempts_left > 0
+    # as the row counts them: an attempt may have got further since it was claimed
+    will_retry = retry_in_s is not None and not connection.execute(_IS_SPENT, _ours(claim)).scalar()
     if will_retry:
         values["pause_us"] = _microseconds(retry_in_s or 0.0)
     if not connection.execute(_WAIT if will_retry else _FAILED, values).rowcount:

@@ -15,17 +15,19 @@ def sweep_pause_s(queue: LeaseQueue) -> float:
     return min(_LONGEST_PAUSE_S, queue.lease_s / 4)
 
 
-def sweep(queue: LeaseQueue, notice: Callable[[str], None]) -> None:
+def sweep(queue: LeaseQueue, notice: Callable[[str], None], *, is_wanted: Callable[[], bool] = lambda: True) -> None:
     """Take back the units whose leases ran out; a database that is away is told of, and met again at the next turn.
 
     Args:
         queue: that lent them.
         notice: told, in one sentence each, what became of them.
+        is_wanted: whether a database that is away is still to be waited for.
     """
     try:
-        swept = queue.sweep()
+        swept = queue.sweep(is_wanted=is_wanted)
     except EvaltrailError as error:
-        notice(str(error))
+        if is_wanted():
+            notice(str(error))
         return
     for unit in swept.freed:
         notice(f"unit {unit} was begun by a worker that fell silent: it waits again")

@@ -12,7 +12,8 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from types import FrameType
 from typing import cast
@@ -50,11 +51,15 @@ def work(order: WorkerOrder, reports: Connection) -> None:
         order: what to do.
         reports: told each claim when it is taken, and None when it is out of our hands.
     """
-    worker = Worker(order, tell=reports.send)
+    worker = Worker(order, tell=partial(report, reports))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, worker.leave_on_signal)
     threading.Thread(target=_leave_with_parent, args=(worker,), name="parent-watch", daemon=True).start()
-    worker.run()
+    try:
+        worker.run()
+    except EvaltrailError as error:
+        say(str(error))
+        sys.exit(error.exit_code)
 
 
 class Worker:
@@ -62,7 +67,7 @@ class Worker:
 
     Args:
         order: what to do.
-        tell: told each claim when it is taken, and None when it is out of our hands.
+        tell: told each claim when it is taken, without what takes many bytes, and None when it is out of our hands.
     """
 
     def __init__(self, order: WorkerOrder, *, tell: Callable[[Claim | None], None] = lambda _: None) -> None:
@@ -127,11 +132,11 @@ class Worker:
 
     def _take_one(self, queue: LeaseQueue, handler: Handler) -> bool:
         """Whether there was a unit to be done."""
-        claim = queue.claim(self._owner, queues=self._order.queues)
+        claim = queue.claim(self._owner, queues=self._order.queues, is_wanted=lambda: not self._is_leaving)
         if claim is None:
             return False
         self._hold = Hold(queue, claim)
-        self._tell(claim)
+        self._tell(replace(claim, spec={}, place=None, run_ids={}, name="", endpoint=""))
         try:
             if self._is_leaving:
                 self._hold.let_go("leaving")
@@ -160,6 +165,12 @@ def _leave_with_parent(worker: Worker) -> None:
     if parent is not None:
         wait([parent.sentinel])
         worker.leave()
+
+
+def report(reports: Connection, told: object) -> None:
+    """Tell the process that started us; where it is gone, what is at hand must be handed back all the same."""
+    with suppress(OSError):
+        reports.send(told)
 
 
 def say(line: str) -> None:

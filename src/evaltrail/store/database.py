@@ -45,9 +45,16 @@ class Database:
         self._patience_s = patience_s
         self._notice = notice
         # sqlite lets one writer in and makes the others sleep: threads of ours queue here instead, without sleeping
+        self._is_closed = False
         self._turn: AbstractContextManager[object] = threading.Lock() if self.dialect == "sqlite" else nullcontext()
 
-    def write(self, work: Callable[[Connection], _Result], *, patience_s: float | None = None) -> _Result:
+    def write(
+        self,
+        work: Callable[[Connection], _Result],
+        *,
+        patience_s: float | None = None,
+        is_wanted: Callable[[], bool] = lambda: True,
+    ) -> _Result:
         """What the work returned, after its transaction was committed.
 
         Args:
@@ -55,6 +62,7 @@ class Database:
                 went away (also after a commit whose answer was lost), or another has just written the same key. It
                 calls no other transaction.
             patience_s: seconds to go on trying; None = the database's own.
+            is_wanted: asked before each further try, which is not made for a result that nobody wants any more.
 
         Raises:
             StorageError: the database is away for longer, or cannot be used.
@@ -65,9 +73,15 @@ class Database:
             with self._turn, self._writing.begin() as connection:
                 return work(connection)
 
-        return self._patiently(once, patience_s)
+        return self._patiently(once, patience_s, is_wanted)
 
-    def read(self, work: Callable[[Connection], _Result], *, patience_s: float | None = None) -> _Result:
+    def read(
+        self,
+        work: Callable[[Connection], _Result],
+        *,
+        patience_s: float | None = None,
+        is_wanted: Callable[[], bool] = lambda: True,
+    ) -> _Result:
         """What the work returned; it sees one state of the tables on sqlite, and may not write.
 
         Raises:
@@ -79,13 +93,16 @@ class Database:
             with self._engine.begin() as connection:
                 return work(connection)
 
-        return self._patiently(once, patience_s)
+        return self._patiently(once, patience_s, is_wanted)
 
     def close(self) -> None:
-        """Give the connections back."""
-        self._engine.dispose()
+        """Give the connections back; one that a thread still has follows when the thread is done with it."""
+        self._is_closed = True
+        self._engine.pool.dispose()
 
-    def _patiently(self, once: Callable[[], _Result], patience_s: float | None) -> _Result:
+    def _patiently(
+        self, once: Callable[[], _Result], patience_s: float | None, is_wanted: Callable[[], bool]
+    ) -> _Result:
         ends = time.monotonic() + (self._patience_s if patience_s is None else patience_s)
         pause = _FIRST_PAUSE_S
         is_away = has_clashed = False
@@ -96,7 +113,7 @@ class Database:
                 if isinstance(error, IntegrityError) and not has_clashed:
                     has_clashed = True
                     continue
-                if not is_passing(error) or time.monotonic() + pause > ends:
+                if not is_passing(error) or time.monotonic() + pause > ends or not is_wanted():
                     raise database_error(error, self.name) from error
                 if not is_away and pause > _FIRST_PAUSE_S:
                     is_away = True
@@ -111,6 +128,9 @@ class Database:
                 if is_away:
                     self._notice(f"the database of jobs is back: {self.name}")
                 return result
+            finally:
+                if self._is_closed:
+                    self._engine.pool.dispose()
 
 
 def open_database(
