@@ -67,6 +67,7 @@ def test_an_evaluation_without_any_score_lands_as_failed(evaltrail, endpoint, tr
     assert run.data.metrics[f"{SCORE}_n_unscored"] == 10
 
 
+@pytest.mark.slow
 def test_a_hang_costs_its_timeout_and_no_more(evaltrail, endpoint):
     """Requests without an answer end after --timeout, are tried again, and are counted as timeouts at last."""
     endpoint.configure(phang=0.1)

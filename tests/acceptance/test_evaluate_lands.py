@@ -41,6 +41,7 @@ show(metrics=result.metrics, run_id=result.run_id, code=result.exit_code, errors
     assert {"samples.parquet", "eval_results_table.json", "report.md"} <= tracking.files(run.info.run_id)
 
 
+@pytest.mark.slow
 def test_an_active_run_gets_the_metrics_and_goes_on(evaltrail, tracking, experiment):
     """Inside of a run: no other run; the active one keeps its params, stays open, and ends as its user says."""
     program = f"""{_HEAD}

@@ -148,6 +148,7 @@ def test_a_run_that_was_deleted_in_mlflow_lands_anew(export):
     assert export.run().id == second.run_id
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("jobs", "runs"), COUNTED)
 def test_an_export_costs_three_requests_a_run_and_one_a_file(export, jobs, runs):
     """And at most four an invocation, in a new experiment and in one with earlier runs; again, one a run."""

@@ -58,6 +58,7 @@ def test_the_flag_names_the_judge_of_a_run(judged):
     assert "--param" not in report
 
 
+@pytest.mark.slow
 def test_a_judge_of_the_environment_is_in_the_command_that_repeats_it(tmp_path, judged):
     """Who repeats it elsewhere needs its name; so does who scores it again."""
     evaltrail = Installed(tmp_path)

@@ -95,6 +95,7 @@ def test_after_exit_3_the_same_command_is_a_new_evaluation(evaltrail, endpoint, 
     assert len(keys) == len(tracking.runs(experiment)) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("moment", "deed"), KILLED)
 def test_a_command_killed_while_landing_is_repaired_by_the_same_command(
     evaltrail, endpoint, tracking, experiment, moment, deed

@@ -206,6 +206,7 @@ def test_kill_again_says_that_it_is_over(launching, endpoint):
     assert launching.status(found["invocation_id"])["state"] == "completed"
 
 
+@pytest.mark.slow
 def test_resume_of_what_is_done_asks_nothing(launching, endpoint, mlflow_url):
     """All ended well and is delivered: nothing is asked, nothing lands twice."""
     hasten(endpoint)
@@ -243,6 +244,7 @@ def test_what_a_resumed_job_comes_to_lands_too(launching, endpoint, mlflow_url):
     assert len(runs_in(mlflow_url, launching.experiment)) == 2
 
 
+@pytest.mark.slow
 def test_requests_that_failed_are_asked_again(launching, endpoint):
     """A job that ended with failed requests: `resume` asks those, and no other."""
     hasten(endpoint)

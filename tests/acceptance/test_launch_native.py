@@ -107,6 +107,7 @@ def test_results_land_by_themselves_as_one_run(launching, mlflow_url):
     assert [receipt["run_id"] for receipt in done.object["receipts"]] == [run["info"]["run_id"]]
 
 
+@pytest.mark.slow
 def test_each_job_may_have_a_run_of_its_own(launching, mlflow_url):
     """`runs: job`: each job is delivered when it ends."""
     launching.native(
@@ -122,6 +123,7 @@ def test_each_job_may_have_a_run_of_its_own(launching, mlflow_url):
     assert {run["info"]["status"] for run in runs} == {"FINISHED"}
 
 
+@pytest.mark.slow
 def test_a_manual_export_of_the_same_changes_nothing(launching, mlflow_url):
     """What auto-export has landed is complete for `export` too."""
     launching.native(count=20, execution={"auto_export": {"destinations": ["mlflow"]}})
@@ -169,6 +171,7 @@ def test_results_go_to_files_too(launching):
     assert any(file.endswith("processed_results.json") for file in receipt["files"])
 
 
+@pytest.mark.slow
 def test_the_same_task_runs_with_a_baseline_model(launching, endpoint):
     """A baseline needs no endpoint, so none is asked for."""
     launching.native(

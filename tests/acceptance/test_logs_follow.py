@@ -256,6 +256,7 @@ def test_the_log_of_an_evaluation_is_followed_too(user):
     assert user.evaltrail("logs", "00c0", "--json").object["lines"] == ["asked", "scored"]
 
 
+@pytest.mark.slow
 def test_a_running_evaluation_is_followed_to_its_end(user, endpoint):
     """Its log moves into the bundle while it ends; nothing is told twice."""
     endpoint.configure(latency_ms=50)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from sums import write_sums
 
 _ALONE = """
@@ -45,6 +46,7 @@ def test_run_gives_metrics_samples_and_receipts_without_importing_mlflow(evaltra
     assert (landed.info.run_id, landed.data.tags["team"]) == (said["run_id"], "blue")
 
 
+@pytest.mark.slow
 def test_an_active_run_becomes_the_parent(evaltrail, endpoint, tracking, experiment, mlflow_url):
     """Within `with mlflow.start_run()` the evaluation lands below that run, in its experiment."""
     write_sums(evaltrail.cwd, 10)

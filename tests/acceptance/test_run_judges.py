@@ -121,6 +121,7 @@ def test_a_judge_that_refuses_us_ends_the_run_with_its_own_settings_named(evaltr
     assert any("EVALTRAIL_JUDGE_API_KEY_ENV" in line for line in done.errors), done.err
 
 
+@pytest.mark.slow
 def test_a_killed_run_asks_no_judge_twice(evaltrail):
     """Kill -9 in the middle: the same command goes on, and what was judged is not paid again."""
 
@@ -140,6 +141,7 @@ def test_a_killed_run_asks_no_judge_twice(evaltrail):
         assert len(server.bodies) <= 120 + 4
 
 
+@pytest.mark.slow
 def test_stored_verdicts_serve_again_where_they_may(evaltrail):
     """`--reuse-answers`: a second evaluation with the same judge asks nobody; without it, everybody."""
     with JudgeServer(four) as server:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from installed import one_error
 from sums import write_sums
 
@@ -38,6 +39,7 @@ def test_stored_answers_get_a_run_of_their_own_without_a_request(evaltrail, endp
     assert set(again["scores"]) == {"token_f1", "contains"}
 
 
+@pytest.mark.slow
 def test_a_judge_scores_what_is_there_and_the_run_says_whether_it_was_measured(
     evaltrail, tracking, experiment, endpoint
 ):

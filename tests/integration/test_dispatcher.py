@@ -106,6 +106,7 @@ def test_two_processes_do_what_is_queued(environ, queue):
     until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), seconds=5)
 
 
+@pytest.mark.slow
 def test_a_unit_that_kills_its_worker_fails_alone(environ, queue):
     """A dead worker is replaced at once, its unit counted as an attempt; the others are done."""
     job_id = submit(queue, "die", "echo", "stumble", max_attempts=2)
@@ -164,6 +165,7 @@ def test_notices_that_nobody_reads_end_no_worker():
     assert child.returncode == 0
 
 
+@pytest.mark.slow
 def test_a_cancelled_job_stops_within_a_third_of_the_lease(environ, queue):
     """The heartbeat sees it, and the unit is cancelled with its job."""
     job_id = submit(queue, "wait")

@@ -44,6 +44,7 @@ def begun(queue, reasons, **more):
     return Heartbeat(queue, queue.claim("me"), stop=reasons.append, **more)
 
 
+@pytest.mark.slow
 def test_the_lease_is_kept_while_the_block_runs(queue):
     """Though the work says nothing; after the block it runs out."""
     queue.submit(some_job())
@@ -142,6 +143,7 @@ def test_a_database_that_is_away_for_a_moment_costs_no_lease():
         assert queue.finish(heartbeat._claim)
 
 
+@pytest.mark.slow
 def test_a_database_that_stays_away_ends_the_lease():
     """Told when it is surely over, and not before."""
     with own_server(PostgresServer) as server, lease_queue(server.url, lease_s=1.5) as queue:

@@ -165,10 +165,4 @@ def assert_laws(queue, examples, steps):
 @pytest.mark.slow
 def test_the_queue_keeps_its_laws(queue):
     """Submit, claim, end, fail, fall silent, speak late, cancel and retry in any order."""
-    assert_laws(queue, 20 if queue._database.dialect == "sqlite" else 4, 30)
-
-
-@pytest.mark.slow
-def test_the_queue_keeps_its_laws_at_length(queue):
-    """The same, more often and for longer."""
-    assert_laws(queue, 80 if queue._database.dialect == "sqlite" else 15, 60)
+    assert_laws(queue, 40 if queue._database.dialect == "sqlite" else 8, 60)

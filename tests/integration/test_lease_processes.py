@@ -16,6 +16,8 @@ from evaltrail.jobs.order import NewUnit
 from evaltrail.jobs.states import ENDED
 from lease_queues import BROKEN, LAST, SHORT_S, TIDY, kinds, lease_queue, some_job, states, units, wait_until
 
+pytestmark = pytest.mark.slow
+
 WORKER = """
     import sys
     from pathlib import Path

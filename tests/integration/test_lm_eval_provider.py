@@ -27,6 +27,8 @@ from lm_eval_tasks import (
 from mock_endpoint import MockEndpoint
 from model_calls import body_of
 
+pytestmark = pytest.mark.slow
+
 REFERENCE = """
     import sys
     from lm_eval.evaluator import simple_evaluate

@@ -127,6 +127,7 @@ def test_runs_are_found_by_tag_in_their_experiment_only(gateway, experiment):
     assert [run.run_id for run in found] == sorted([runs[0].run_id, runs[2].run_id])
 
 
+@pytest.mark.slow
 def test_batches_of_any_size_land_and_may_be_repeated(gateway, experiment):
     """2100 metrics and 250 params go in as many requests as needed; the same once more changes nothing."""
     run = gateway.create_run(new_run(experiment))

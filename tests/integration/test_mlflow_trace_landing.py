@@ -147,6 +147,7 @@ def test_every_sample_is_a_trace_with_its_scores_as_assessments(uri, tmp_path, d
     assert failed.data.spans[0].status.description == "timeout: gave up"
 
 
+@pytest.mark.slow
 def test_both_ways_leave_the_same(tmp_path, destination, experiment, mlflow_url):
     """What the stock client stores in sqlite is what a server stores over REST."""
     held = []
@@ -157,6 +158,7 @@ def test_both_ways_leave_the_same(tmp_path, destination, experiment, mlflow_url)
     assert held[0] == held[1]
 
 
+@pytest.mark.slow
 def test_landing_twice_changes_nothing_and_a_wider_choice_adds(uri, tmp_path, destination, experiment):
     """First none, then the failures, then those again, then all: one run, every trace once, nothing else changed."""
     bundle = traced_bundle(tmp_path)

@@ -18,6 +18,8 @@ from private_redis import RedisServer
 from private_server import descendants, is_alive, is_free, quiet_port
 from private_servers import fresh_database, own_server, postgres_url
 
+pytestmark = pytest.mark.slow
+
 KINDS = [RedisServer, PostgresServer, pytest.param(RabbitServer, marks=pytest.mark.slow)]
 QUEUE = 'rabbit_misc:r(<<"/">>, queue, <<"hints">>)'
 DECLARE = f"""

@@ -143,6 +143,7 @@ def test_a_server_that_is_away_is_named_and_waited_for_a_while():
     assert "pa55word" not in str(caught.value) + told[0]
 
 
+@pytest.mark.slow
 def test_a_queue_outlasts_a_restart_of_its_server():
     """Killed in the middle of it all: what was accepted is there, and work goes on by itself."""
     told = []

@@ -115,6 +115,7 @@ def test_processes_that_ask_parts_make_one_result(mock, file, tmp_path):
     expect_whole(file, parts, tmp_path / "whole.jsonl")
 
 
+@pytest.mark.slow
 def test_a_killed_part_repeats_what_was_in_flight(mock, file, tmp_path):
     """kill -9 of one process: another goes on with its journal, the other part is not touched."""
     with asking(file, mock.url, tmp_path / "whole.jsonl", range(COUNT)) as child:

@@ -101,6 +101,7 @@ def test_all_failed_leaves_no_bundle_and_the_reason(shop, queue, tmp_path):
     assert not (shop.settings.home / "runs" / accepted.job_id).exists()
 
 
+@pytest.mark.slow
 def test_judges_of_ranges_keep_their_answers_apart(tmp_path):
     """Each range has its own answers of judges; scores are those of one process."""
 
