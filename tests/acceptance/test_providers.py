@@ -55,6 +55,7 @@ print(result.metrics["context_recall/context_recall"].value)
     assert tracking.run(experiment).data.metrics["context_recall/context_recall"] == 0.4
 
 
+@pytest.mark.slow
 def test_a_run_configuration_hands_its_parameters_on(evaltrail, judge, tracking, experiment):
     """`ragas.NAME` and `provider/NAME` with what stands below `extra`; paths are meant from the launch's folder."""
     shutil.copy(RIVERS, evaltrail.cwd / "rivers.jsonl")

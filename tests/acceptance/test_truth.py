@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from installed import ended, one_error, until
 from sums import write_sums
 
@@ -42,6 +43,7 @@ def test_doctor_does_not_take_any_server_for_mlflow(evaltrail, endpoint):
     assert not (evaltrail.cwd / "later.db").exists()
 
 
+@pytest.mark.slow
 def test_observing_metrics_make_no_sample_failed_or_unscored(evaltrail, endpoint):
     """Latency below one second is no failure, and a baseline without latency is no unscored sample."""
     task = write_sums(evaltrail.cwd, 20)

@@ -225,6 +225,7 @@ def test_a_limit_that_means_nothing_is_refused_before_the_program_runs(bench, li
         bench.run(command=words, request={"limit": limit})
 
 
+@pytest.mark.slow
 def test_a_program_that_ended_well_is_not_run_again(bench):
     """Where the endpoint is away for another task of the order: what the program left is still there."""
     write_data(bench.folder / "data.jsonl", records(2))

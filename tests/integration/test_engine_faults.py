@@ -121,6 +121,7 @@ def test_an_echoed_key_is_blotted_out():
         assert "bad key *** given see docs" in str(caught.value)
 
 
+@pytest.mark.slow
 def test_the_mix_of_faults_leaves_a_reason_for_each_lost_answer():
     """Without retries every fault shows, counted by its reason; with them none does."""
     knobs = {"pgarbage": 0.05, "pempty": 0.05, "p500": 0.05, "p429": 0.05, "retry_after": "0"}

@@ -125,6 +125,7 @@ def test_a_fresh_start_forgets_what_was_cut_short(order, settings):
     assert result.evaluation_id != caught.value.evaluation_id
 
 
+@pytest.mark.slow
 def test_a_kill_loses_no_answer(order, settings):
     """After kill -9 the same command repeats only what was in flight, and finishes the same evaluation."""
     with MockEndpoint(latency_ms=20) as mock:

@@ -210,6 +210,7 @@ while True:
     assert wait_until_gone(pid)
 
 
+@pytest.mark.slow
 def test_a_grandchild_that_holds_the_output_is_not_waited_for(job):
     """What a child leaves running is killed after two seconds, though it keeps the pipe open."""
     program = """

@@ -47,6 +47,7 @@ def run_tags(script, cwd, uri, **environ):
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_every_run_of_the_users_bears_commit_branch_and_build(project, tmp_path, mlflow_url):
     """One set of tags under MLflow's own names; the script's repository counts, wherever it is started."""
     folder, commit = project

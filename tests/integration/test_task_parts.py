@@ -96,6 +96,7 @@ def rows_in(journal: Path) -> int:
     return sum(1 for _ in row_places(journal)) if journal.exists() else 0
 
 
+@pytest.mark.slow
 def test_processes_that_ask_parts_make_one_result(mock, file, tmp_path):
     """Four processes at once leave what one leaves, with the same requests, each sent once."""
     with asking(file, mock.url, tmp_path / "whole.jsonl", range(COUNT)) as child:
