@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from evaltrail.core.version import VERSION
 
 if TYPE_CHECKING:
+    from evaltrail.client.client import Client
     from evaltrail.core.delivery import Receipt
     from evaltrail.core.errors import EvaltrailError, PartialError
     from evaltrail.service.evaluation.order import Result
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __version__ = VERSION
 __all__ = [
+    "Client",
     "EvaltrailError",
     "EvaluationResult",
     "PartialError",
@@ -34,6 +36,7 @@ __all__ = [
 ]
 
 _PLACES = {
+    "Client": "evaltrail.client.client",
     "EvaltrailError": "evaltrail.core.errors",
     "EvaluationResult": "evaltrail.service.frames.evaluation_result",
     "PartialError": "evaltrail.core.errors",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import accumulate
+from itertools import accumulate, chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -166,18 +166,44 @@ class ParquetSamples:
         Raises:
             InputError: the file is not there or no longer what was written.
         """
+        return (sample for _, sample in self.rows())
+
+    def rows(self, first: int = 0) -> Iterator[tuple[int, Sample]]:
+        """The samples in order, each with the number of its row in the file.
+
+        Args:
+            first: rows before this one are passed over, most of them unread.
+
+        Raises:
+            InputError: the file is not there or no longer what was written.
+        """
         from pyarrow import ArrowException, parquet  # noqa: PLC0415  60 MB, only where samples are read
 
         try:
             with parquet.ParquetFile(self._file) as table:
-                for batch in table.iter_batches(batch_size=1024):
-                    for row in batch.to_pylist():
-                        if row["task"] == self._task:
-                            yield _sample(row)
+                for number, group in _groups(table.metadata, self._task, first):
+                    rows = chain.from_iterable(
+                        batch.to_pylist() for batch in table.iter_batches(batch_size=1024, row_groups=[group])
+                    )
+                    for place, row in enumerate(rows, number):
+                        if place >= first and row["task"] == self._task:
+                            yield place, _sample(row)
         except (OSError, KeyError, ArrowException) as error:
             raise InputError(
                 f"the samples cannot be read: {error}", code="broken_bundle", where=str(self._file)
             ) from error
+
+
+def _groups(metadata: Any, task: str, first: int) -> Iterator[tuple[int, int]]:
+    """The row groups that may hold a sample of a task from some row on, each with the number of its first row."""
+    column, number = metadata.schema.names.index("task"), 0
+    for place in range(metadata.num_row_groups):
+        group = metadata.row_group(place)
+        known = group.column(column).statistics
+        is_elsewhere = known is not None and known.has_min_max and not known.min <= task <= known.max
+        if number + group.num_rows > first and not is_elsewhere:
+            yield number, place
+        number += group.num_rows
 
 
 def _sample(row: Mapping[str, Any]) -> Sample:

@@ -2,6 +2,8 @@
 
 bundle.json        the manifest: everything but the samples
 request.json       what was asked for, without secrets
+results.json       what was found: each task's metrics, counts, status
+results/*.json     the same for each benchmark alone
 samples.parquet    every sample of every task, one row each
 report.md          the table, the counts, how to repeat it
 logs/run.log       what happened when
@@ -23,6 +25,8 @@ from evaltrail.core.values import Scalar
 SCHEMA_VERSION = 1
 MANIFEST = "bundle.json"
 REQUEST = "request.json"
+RESULTS = "results.json"
+BENCHMARK_RESULTS = "results"
 SAMPLES = "samples.parquet"
 REPORT = "report.md"
 LOG = "logs/run.log"

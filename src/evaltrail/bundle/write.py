@@ -19,6 +19,7 @@ from evaltrail.core.result import ResultBundle
 
 _ROLES: dict[str, tuple[Role, str]] = {
     layout.REQUEST: ("required", "application/json"),
+    layout.RESULTS: ("required", "application/json"),
     layout.SAMPLES: ("required", "application/vnd.apache.parquet"),
     layout.REPORT: ("required", "text/markdown"),
     layout.LOG: ("log", "text/plain"),
@@ -31,7 +32,7 @@ def write_bundle(folder: Path, build: Callable[[Path], ResultBundle]) -> None:
     Args:
         folder: where the bundle is to be found.
         build: writes the files beside the manifest into the (temporary) folder it is given, and answers what the
-            bundle says; its artifacts are the files.
+            bundle says; its artifacts are those of the layout, what programs left, and whichever it names itself.
 
     Raises:
         StorageError: the disk refuses; nothing of the bundle is left behind.
@@ -93,8 +94,9 @@ def check_out(wanted: Path) -> None:
 
 def _manifest(bundle: ResultBundle, folder: Path) -> bytes:
     files = [(path, role, kind) for path, (role, kind) in _ROLES.items() if (folder / path).is_file()]
+    files += [(item.path, item.role, item.media_type) for item in bundle.artifacts if _is_further(item.path, folder)]
     left = sorted(file for file in (folder / layout.LEFT).rglob("*") if file.is_file() and not file.is_symlink())
-    files += [(file.relative_to(folder).as_posix(), "extra", _media_type(file)) for file in left]
+    files += [(file.relative_to(folder).as_posix(), "extra", media_type(file)) for file in left]
     entries = tuple(_entry(folder, *about) for about in files)
     manifest = layout.Manifest(
         schema_version=layout.SCHEMA_VERSION,
@@ -113,7 +115,12 @@ def _manifest(bundle: ResultBundle, folder: Path) -> bytes:
     return msgspec.json.format(msgspec.json.encode(manifest), indent=1)
 
 
-def _media_type(file: Path) -> str:
+def _is_further(path: str, folder: Path) -> bool:
+    """Whether a file was put beside those that every bundle has."""
+    return path not in _ROLES and (folder / path).is_file()
+
+
+def media_type(file: Path) -> str:
     """By the file's ending, of the few that harnesses leave."""
     kinds = {
         ".json": "application/json",

@@ -37,7 +37,7 @@ _NAME_STEMS = ("key", "secret", "token", "passw", "passphrase", "credential", "a
 """What is in the name of every secret, in small letters."""
 _SHAPE_STEMS = (
     *("sk-", "sk_", "nvapi-", "hf_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "gsk_"),
-    *("r8_", "akia", "asia", "aiza", "ya29.", "eyj", "dapi"),
+    *("r8_", "akia", "asia", "aiza", "ya29.", "eyj", "dapi", "etk_"),
 )
 _STEMS = (*_NAME_STEMS, *_SHAPE_STEMS, "bearer", "basic", "lit:", "://", "sig=", "signature=")
 """Without one of these in it, in small letters, a line is left as it is; only given secrets are looked for."""
@@ -73,7 +73,7 @@ _SHAPES = re.compile(
     r"""(?xa) (?<![\w-]) (?: sk-(?=[\w-]*\d)[\w-]{8,} | sk-[\w-]{24,} | sk_(?:live|test)_\w{8,} | nvapi-[\w-]{8,}
     | hf_(?=[a-zA-Z]*[A-Z\d])[A-Za-z0-9]{8,} | hf_[a-z]{16,} | gh[pousr]_[A-Za-z0-9]{8,} | github_pat_\w{8,}
     | glpat-[\w-]{8,} | xox[abprs]-[\w-]{8,} | gsk_\w{16,} | r8_\w{16,} | A(?:KI|SI)A[0-9A-Z]{12,} | AIza[\w-]{20,}
-    | ya29\.[\w-]{16,} | dapi[0-9a-f]{16,} | eyJ[\w-]{8,}\.eyJ[\w-]{8,}(?:\.[\w-]*)? )"""
+    | ya29\.[\w-]{16,} | dapi[0-9a-f]{16,} | etk_[\w-]{16,} | eyJ[\w-]{8,}\.eyJ[\w-]{8,}(?:\.[\w-]*)? )"""
 )
 _KEY_BEGINS = re.compile(r"-----BEGIN (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----")
 _KEY_ENDS = re.compile(r"-----END (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----")

@@ -11,14 +11,14 @@ from evaltrail.core.request import ModelTarget
 
 _OPENAI = ("https", "api.openai.com", 443)
 _HIDDEN = "***"
-_KEYLIKE = re.compile(r"\b(sk-|nvapi-|hf_|ghp_|xox[abp]-)[A-Za-z0-9_-]{8,}")
+_KEYLIKE = re.compile(r"\b(sk-|nvapi-|hf_|ghp_|etk_|xox[abp]-)[A-Za-z0-9_-]{8,}")
 
 
 def find_key(target: ModelTarget, openai_base_url: str, environ: Mapping[str, str]) -> str:
     """The key for a target's own host, or an empty string where it needs none.
 
     OPENAI_API_KEY is used unasked only for OpenAI's host and for the host that OPENAI_BASE_URL names; any other
-    host gets a key only when its variable is named.
+    host gets a key only when its variable is named, and so does every host that a request to the service named.
 
     Raises:
         InputError: the named variable is not set, or a URL cannot be read.
@@ -32,6 +32,8 @@ def find_key(target: ModelTarget, openai_base_url: str, environ: Mapping[str, st
                 hint=f"export {target.api_key_env}=... and run again",
             )
         return key
+    if target.is_outside:
+        return ""
     origin = _origin(target.url)
     trusted = {_OPENAI, _origin(openai_base_url)}
     return environ.get("OPENAI_API_KEY", "") if origin is not None and origin in trusted else ""

@@ -26,6 +26,8 @@ class Settings:
     """EVALTRAIL_HOME: ledger, outbox, work in progress, finished bundles, stored answers."""
     tracking_uri: str = ""
     """MLFLOW_TRACKING_URI, else MLFLOW_URI, else the local server on PORT; empty = MLflow's own default store."""
+    mlflow_ui_url: str = ""
+    """EVALTRAIL_MLFLOW_UI_URL: where people reach MLflow's pages; empty = at the tracking URI."""
     experiment: str = ""
     """MLFLOW_EXPERIMENT_NAME."""
     experiment_id: str = ""
@@ -80,6 +82,7 @@ def load_settings(environ: Mapping[str, str] | None = None, dotenv: Path | None 
     return Settings(
         home=home,
         tracking_uri=_tracking_uri(merged),
+        mlflow_ui_url=_page_address(merged.get("EVALTRAIL_MLFLOW_UI_URL", "")),
         experiment=merged.get("MLFLOW_EXPERIMENT_NAME", ""),
         experiment_id=merged.get("MLFLOW_EXPERIMENT_ID", ""),
         run_id=merged.get("MLFLOW_RUN_ID", ""),
@@ -111,6 +114,15 @@ def _layout(text: str) -> RunLayout | Literal[""]:
     if text in {"", "per_bundle", "nested"}:
         return cast("RunLayout", text)
     raise InputError(f"EVALTRAIL_LAYOUT is {text!r}", code="bad_setting", hint="per_bundle and nested are known")
+
+
+def _page_address(text: str) -> str:
+    """The address of a web page, without a slash at its end."""
+    if not text or (text.startswith(("http://", "https://")) and len(text.split()) == 1):
+        return text.rstrip("/")
+    raise InputError(
+        f"EVALTRAIL_MLFLOW_UI_URL is {text[:60]!r}", code="bad_setting", hint="give an address: http://HOST:PORT"
+    )
 
 
 def _queue_url(text: str) -> str:

@@ -41,6 +41,12 @@ class DeliveryOptions:
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     params: Mapping[str, Scalar] = field(default_factory=dict)
+    params_by_task: bool = False
+    """Settings bear the name of their task even where there is only one: ``arc_easy.num_fewshot``."""
+    experiment_tags: Mapping[str, str] = field(default_factory=dict)
+    """Set on the experiment, whose other tags stay, and on its runs where nothing else has the name."""
+    experiment_description: str = ""
+    """Given to the experiment where it has none; one that is there stays, whoever wrote it."""
     layout: RunLayout | Literal[""] = ""
     """Empty = as the settings say, else ``per_bundle``."""
     table_rows: int = 2000

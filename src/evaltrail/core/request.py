@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from evaltrail.core.values import Json, Scalar
 
@@ -22,6 +22,8 @@ class ModelTarget:
     """Extra request headers; their values are secrets."""
     is_asked: bool = True
     """False where it answered elsewhere: the data bring its outputs, and nothing is asked."""
+    is_outside: bool = False
+    """The URL stood in a request: only addresses that the operator lets requests reach are connected to."""
 
     @property
     def is_baseline(self) -> bool:
@@ -59,6 +61,17 @@ class RequestLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSettings:
+    """What holds for one task of an evaluation, over what holds for all of them."""
+
+    limit: int | float | None = None
+    seed: int | None = None
+    repeats: int | None = None
+    generation: Mapping[str, Json] = field(default_factory=dict)
+    params: Mapping[str, Scalar] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationRequest:
     """One evaluation: one target on one or several tasks."""
 
@@ -81,6 +94,26 @@ class EvaluationRequest:
     """What stands before their names where they are logged."""
     reuse_answers: bool = False
     """Whether stored answers of earlier evaluations may serve this one."""
+    task_settings: tuple[TaskSettings, ...] = ()
+    """Of each task its own, in the order of the tasks; empty = none has any."""
+
+    def of_task(self, number: int) -> EvaluationRequest:
+        """The request as one of its tasks has it.
+
+        Args:
+            number: which task, from 0.
+        """
+        if not self.task_settings:
+            return self
+        own = self.task_settings[number]
+        return replace(
+            self,
+            limit=self.limit if own.limit is None else own.limit,
+            seed=self.seed if own.seed is None else own.seed,
+            repeats=self.repeats if own.repeats is None else own.repeats,
+            generation={**self.generation, **own.generation},
+            params={**self.params, **own.params},
+        )
 
     @property
     def logged_params(self) -> dict[str, Scalar]:
