@@ -22,6 +22,7 @@ class JobAccount:
     queue: str
     priority: int
     parent: str
+    labels: Mapping[str, str]
     run_ids: Mapping[str, str]
     created_at: datetime
     started_at: datetime | None
@@ -98,8 +99,9 @@ class JobEvent:
     """Empty = the job as a whole."""
     at: datetime
     kind: str
-    """Of the job: submitted, started, cancelling, retried, ended; of a unit: claimed, progress, finished, failed, lost,
-    handed_back, released (the last one, for the others have ended)."""
+    """Of the job: submitted, started, cancelling, timed_out (what waited has failed), retried, ended, released (the job
+    that it comes after has ended); of a unit: claimed, progress, finished, failed, lost, handed_back, released (the
+    last one, for the others have ended)."""
     data: Mapping[str, Json]
 
 

@@ -10,6 +10,7 @@ from evaltrail.core.errors import BusyError, EvaltrailError, InputError
 from evaltrail.jobs.failure import failure_of
 from evaltrail.jobs.heartbeat import Heartbeat
 from evaltrail.jobs.hold import Done, Handler, Hold, LetGoError
+from evaltrail.jobs.lateness import timed_out
 from evaltrail.jobs.lease import LeaseQueue
 
 _LONGEST_PAUSE_S = 300.0
@@ -40,16 +41,36 @@ def carry_out(
     try:
         done = _with_heartbeat(hold, queue, handler)
     except (LetGoError, KeyboardInterrupt):
-        if hold.reason != "lost":
-            queue.hand_back(claim)
+        _give_back(hold, queue)
         notice(f"unit {claim.unit_id} was let go: {hold.reason or 'interrupted'}")
     except EvaltrailError as error:
         pause_s = pause_before_retry_s(error, claim.attempt, first_pause_s)
         queue.fail(claim, failure_of(error), pause_s)
         notice(f"unit {claim.unit_id} failed: {error}{_trace(error)}")
     else:
-        if queue.finish(claim, done.result, progress=hold.progress, verdict=done.verdict):
-            done.afterwards()
+        _finish(hold, queue, done, notice)
+
+
+def _give_back(hold: Hold, queue: LeaseQueue) -> None:
+    """Let a unit wait again that was let go, or fail where its job has no time left for it."""
+    claim = hold.claim
+    if hold.reason == "late":
+        queue.fail(claim, timed_out(claim.job_id, claim.timeout_s or 0.0))
+    elif hold.reason != "lost":
+        queue.hand_back(claim)
+
+
+def _finish(hold: Hold, queue: LeaseQueue, done: Done, notice: Callable[[str], None]) -> None:
+    """Tell the queue what a unit came to; what cannot be kept is its failure, for it would be the same another time."""
+    claim = hold.claim
+    try:
+        is_ours = queue.finish(claim, done.result, progress=hold.progress, more=done.more, verdict=done.verdict)
+    except InputError as error:
+        queue.fail(claim, failure_of(error))
+        notice(f"unit {claim.unit_id} failed: {error}")
+        return
+    if is_ours:
+        done.afterwards()
 
 
 def pause_before_retry_s(error: EvaltrailError, attempt: int, first_s: float) -> float | None:

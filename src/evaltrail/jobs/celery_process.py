@@ -29,6 +29,7 @@ from celery.worker.state import maybe_shutdown
 
 from evaltrail.config.redaction import redact_text
 from evaltrail.core.errors import EvaltrailError
+from evaltrail.jobs import spawning
 from evaltrail.jobs.broker import TASK, broker_error, make_app
 from evaltrail.jobs.celery_reports import Doing, Listening
 from evaltrail.jobs.claim import Claim
@@ -59,6 +60,7 @@ def live(order: WorkerOrder, hint_queues: tuple[str, ...], concurrency: int, rep
         concurrency: processes of its pool.
         reports: told what each process does, and whether hints can be heard; all at the other end is over when it ends.
     """
+    spawning.started()
     for name in [name for name in os.environ if name.startswith("CELERY_")]:
         del os.environ[name]  # they would win over our settings
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started us hears it too, and ends us

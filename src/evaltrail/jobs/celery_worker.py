@@ -14,6 +14,7 @@ from multiprocessing.context import SpawnProcess
 from types import FrameType
 
 from evaltrail.core.errors import EvaltrailError, StorageError
+from evaltrail.jobs import spawning
 from evaltrail.jobs.celery_reports import Doing, Listening
 from evaltrail.jobs.claim import Claim
 from evaltrail.jobs.dispatcher import LEAVE_S
@@ -138,7 +139,7 @@ class CeleryWorker:
         hint_queues = tuple(map(hint_queue, self._order.queues)) or (hint_queue(),)
         arguments = (self._order, hint_queues, self._concurrency, theirs)
         process = context.Process(target=live, args=arguments, name="evaltrail-celery")
-        process.start()
+        spawning.start(process)
         theirs.close()
         self._life = _Life(process=process, reports=reports, started_at=time.monotonic())
 

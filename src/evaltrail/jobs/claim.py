@@ -40,6 +40,10 @@ class Claim:
     """Of the job."""
     run_ids: Mapping[str, str]
     """MLflow runs that were announced for the job so far."""
+    timeout_s: float | None = None
+    """How long the job may take; None = as long as it does."""
+    late_at: float | None = None
+    """When the unit has to be done, on this process's monotonic clock; None = whenever it is, as of a last unit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,13 +54,17 @@ class Beat:
     """The lease is ours, and longer now; else another may have the unit: stop, and write nothing."""
     is_cancelled: bool = False
     """The job was cancelled: stop, and hand the unit back."""
+    is_late: bool = False
+    """The job ran out of time: stop, and let the unit fail."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Swept:
-    """Units whose owners fell silent."""
+    """Units whose owners fell silent, and jobs that ran out of time."""
 
     freed: tuple[str, ...] = ()
     """They wait again."""
     failed: tuple[str, ...] = ()
     """They were begun too often, and are given up."""
+    late: tuple[str, ...] = ()
+    """Jobs whose waiting units have failed, for their time is over."""

@@ -33,6 +33,7 @@ from evaltrail.core.errors import StorageError
 from evaltrail.jobs.claim import Claim
 from evaltrail.jobs.encoding import from_text
 from evaltrail.jobs.failure import failure_of, failure_to_text
+from evaltrail.jobs.lateness import is_late, timed_out
 from evaltrail.jobs.settling import add_event, begin_job, lock_job, settle
 from evaltrail.jobs.states import UnitState
 from evaltrail.store.tables import ENDPOINT_CAP, RUNNING, SECOND_US, UNIT, WAITING, DatabaseNow, Record
@@ -169,7 +170,7 @@ _END = (
 def claim(connection: Connection, owner: str, *, lease_s: float, queues: Sequence[str], unit_id: str) -> Claim | None:
     """A unit that is the owner's now; see LeaseQueue.claim.
 
-    Units that it meets of cancelled jobs, or of jobs that no program can read, are ended.
+    Units that it meets of cancelled or late jobs, or of jobs that no program can read, are ended.
     """
     asked_at = time.monotonic()
     values: dict[str, object] = {OWNER: owner, LEASE_US: round(lease_s * SECOND_US)}
@@ -187,6 +188,9 @@ def claim(connection: Connection, owner: str, *, lease_s: float, queues: Sequenc
             raise LookupError(unit.job_id)
         if job.state == "cancelling" and not unit.runs_when_cancelled:
             _end(connection, unit, job, "cancelled")
+            continue
+        if is_late(job) and not unit.is_last:
+            _end(connection, unit, job, "failed", failure_to_text(timed_out(job.id, job.timeout_us / SECOND_US)))
             continue
         try:
             claimed = _claim_of(unit, job, lease_s, asked_at)
@@ -206,7 +210,17 @@ def _end(connection: Connection, unit: Record, job: Record, state: UnitState, er
     settle(connection, job)
 
 
+def _late_in_s(unit: Record, job: Record) -> float | None:
+    """Seconds from the claim until the unit has to be done; None = whenever it is."""
+    if unit.is_last or job.timeout_us is None:
+        return None
+    if job.state == "pending":
+        return float(job.timeout_us / SECOND_US)
+    return None if job.late_at is None else float((job.late_at - unit.started_at) / SECOND_US)
+
+
 def _claim_of(unit: Record, job: Record, lease_s: float, asked_at: float) -> Claim:
+    late_in_s = _late_in_s(unit, job)
     return Claim(
         unit_id=unit.id,
         attempt=unit.attempt,
@@ -226,4 +240,6 @@ def _claim_of(unit: Record, job: Record, lease_s: float, asked_at: float) -> Cla
         name=job.name,
         spec=from_text(job.spec),
         run_ids=from_text(job.run_ids),
+        timeout_s=None if job.timeout_us is None else job.timeout_us / SECOND_US,
+        late_at=None if late_in_s is None else asked_at + late_in_s,
     )

@@ -12,13 +12,14 @@ from multiprocessing.context import SpawnProcess
 from types import FrameType
 
 from evaltrail.core.errors import EvaltrailError
+from evaltrail.jobs import spawning
 from evaltrail.jobs.claim import Claim
 from evaltrail.jobs.failure import lost_worker
 from evaltrail.jobs.lease import LeaseQueue
 from evaltrail.jobs.sweeping import sweep, sweep_pause_s
 from evaltrail.jobs.worker_process import WorkerOrder, work
 
-_TURN_S = 0.25
+_TURN_S = 0.1
 _YOUNG_S = 5.0
 _LONGEST_RESTART_S = 30.0
 _RETRY_S = 1.0
@@ -92,19 +93,19 @@ class Dispatcher:
             self._sweeps_at = now + self._sweep_s
             sweep(self._queue, self._notice, is_wanted=lambda: not self._is_leaving)
         alive = {child.process.sentinel: child for child in self._children if child.process is not None}
-        told = {child.reports: child for child in self._children if child.reports is not None}
-        for ready in wait([*alive, *told], timeout=min(_TURN_S, self._sweep_s)):
-            if isinstance(ready, Connection):
-                _hear(told[ready])
-            elif isinstance(ready, int):
-                self._bury(alive[ready])
+        ended = wait(list(alive), timeout=min(_TURN_S, self._sweep_s))
+        for child in self._children:  # not woken by each report, of which there may be thousands a second
+            _hear(child)
+        for sentinel in ended:
+            if isinstance(sentinel, int):
+                self._bury(alive[sentinel])
 
     def _start(self, child: _Child) -> None:
         context = multiprocessing.get_context("spawn")
         child.reports, theirs = context.Pipe(duplex=False)
         child.process = context.Process(target=work, args=(self._order, theirs), name="evaltrail-worker")
         child.started_at = time.monotonic()
-        child.process.start()
+        spawning.start(child.process)
         theirs.close()
 
     def _bury(self, child: _Child) -> None:

@@ -20,7 +20,7 @@ def to_text(value: Json, where: str = "") -> str:
         InputError: it holds what JSON does not know, such as NaN.
     """
     try:
-        return json.dumps(value, separators=(",", ":"), allow_nan=False, default=_plain)
+        return _ENCODE(value)
     except (TypeError, ValueError, RecursionError) as error:
         raise InputError(f"it cannot be kept as JSON: {error}", where=where) from error
 
@@ -31,8 +31,10 @@ def from_text(text: str | None) -> Any:
     Raises:
         StorageError: what was kept is no JSON, so that somebody else has written it.
     """
+    if not text or text == "null":  # as most places and results are
+        return None
     try:
-        return json.loads(text) if text else None
+        return json.loads(text)
     except ValueError as error:
         raise StorageError(
             f"the database of jobs holds what is no JSON: {error}",
@@ -55,3 +57,7 @@ def _plain(value: object) -> dict[str, Json]:
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"{type(value).__name__} is no JSON")
+
+
+_ENCODE = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=_plain).encode
+"""Made once: `json.dumps` makes an encoder for every value where its options are not the usual ones."""

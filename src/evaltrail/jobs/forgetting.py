@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, select
 
+from evaltrail.core.errors import InputError
 from evaltrail.jobs.failure import Failure, failure_from_text
 from evaltrail.jobs.states import ENDED, JobState
 from evaltrail.store.tables import JOB, SECOND_US, DatabaseNow
@@ -51,6 +52,16 @@ def ended_for(connection: Connection, seconds: float) -> tuple[EndedJob, ...]:
 def forget(connection: Connection, job_id: str, seconds: float) -> bool:
     """Whether a job that has been over for so long is gone, with its units and events; False = it waits again."""
     return bool(connection.execute(delete(JOB).where(JOB.c.id == job_id, _is_over(seconds))).rowcount)
+
+
+def delete_ended(connection: Connection, job_id: str) -> None:
+    """Forget an ended job at once; see LeaseQueue.delete."""
+    if connection.execute(delete(JOB).where(JOB.c.id == job_id, JOB.c.state.in_(ENDED))).rowcount:
+        return
+    state = states_of(connection, [job_id]).get(job_id)
+    if state is None:
+        raise InputError(f"no job has the id {job_id!r}", code="unknown_id", hint="`evaltrail jobs ls` shows them")
+    raise InputError(f"the job {job_id} is {state}", code="not_ended", hint="cancel it first")
 
 
 def _is_over(seconds: float) -> ColumnElement[bool]:

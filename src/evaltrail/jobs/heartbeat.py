@@ -1,4 +1,7 @@
-"""Signs of life of a unit in our hands, from a thread of their own: an event loop that is busy keeps no lease."""
+"""Signs of life of a unit in our hands, from a thread of their own: an event loop that is busy keeps no lease.
+
+The threads begin when the first sign of life is due; most units are done before.
+"""
 
 from __future__ import annotations
 
@@ -10,26 +13,30 @@ from typing import Literal, Self
 
 from evaltrail.core.errors import EvaltrailError
 from evaltrail.core.progress import Progress
+from evaltrail.jobs.alarm import Alarm
 from evaltrail.jobs.claim import Claim
 from evaltrail.jobs.lease import LeaseQueue
 
-StopReason = Literal["", "cancelled", "lost"]
-"""``cancelled``: stop and hand the unit back. ``lost``: another may have it; stop, and write nothing more."""
+StopReason = Literal["", "cancelled", "late", "lost"]
+"""``cancelled``: stop and hand the unit back. ``late``: stop, and let it fail. ``lost``: another may have it; stop, and
+write nothing more."""
 
 _SHARE = 1 / 3
 _SHARE_WHEN_AWAY = 1 / 20
 _JOIN_S = 5.0
+_ALARM = Alarm()
 
 
 class Heartbeat:
     """Keeps a lease while the block runs; leave the block before the unit is finished, failed or handed back.
 
-    A database that is away is asked again and again until the lease is surely over.
+    A database that is away is asked again and again until the lease is surely over. That the time of the job is over is
+    told when it is, not with the next sign of life.
 
     Args:
         queue: that lent the unit.
         claim: the unit, claimed just now.
-        stop: called once a reason, from the heartbeat's thread, when the work should end.
+        stop: called once a reason, from another thread, when the work should end.
         progress: how far the work is; asked before each sign of life, from the heartbeat's thread.
     """
 
@@ -52,10 +59,8 @@ class Heartbeat:
         self._asking_since: float | None = None
         self._ended = threading.Event()
         self._telling = threading.RLock()
-        self._threads = [
-            threading.Thread(target=work, name=f"{word} {claim.unit_id}", daemon=True)
-            for word, work in (("heartbeat", self._beat_on), ("watch", self._watch))
-        ]
+        self._threads: list[threading.Thread] = []
+        self._alarms: list[object] = []
 
     @property
     def safe_until(self) -> float:
@@ -64,23 +69,37 @@ class Heartbeat:
 
     def __enter__(self) -> Self:
         """Begin."""
-        for thread in self._threads:
-            thread.start()
+        self._alarms.append(_ALARM.set(self._claim.lease_s * _SHARE, self._start))
+        if self._claim.late_at is not None:
+            late_in_s = max(0.0, self._claim.late_at - time.monotonic())
+            self._alarms.append(_ALARM.set(late_in_s, lambda: self._tell("late")))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """End; a database that does not answer is not waited for."""
+        for alarm in self._alarms:
+            _ALARM.call_off(alarm)
         with self._telling:  # a reason that is being told just now is told before we return
             self._ended.set()
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join(_JOIN_S)
 
+    def _start(self) -> None:
+        with self._telling:
+            if self._ended.is_set():
+                return
+            try:
+                for word, work in (("watch", self._watch), ("heartbeat", self._beat_on)):
+                    thread = threading.Thread(target=work, name=f"{word} {self._claim.unit_id}", daemon=True)
+                    thread.start()
+                    self._threads.append(thread)
+            except RuntimeError:  # the process can have no further thread
+                self._tell("lost")
+
     def _beat_on(self) -> None:
         try:
-            share = _SHARE
-            while not self._ended.wait(self._claim.lease_s * share):
-                share = self._beat()
+            while not self._ended.wait(self._claim.lease_s * self._beat()):
                 if self.reason == "lost":
                     return
         finally:
@@ -106,6 +125,8 @@ class Heartbeat:
         self._safe_until = asked_at + self._claim.lease_s
         if beat.is_cancelled:
             self._tell("cancelled")
+        elif beat.is_late:
+            self._tell("late")
         return _SHARE
 
     def _watch(self) -> None:
@@ -120,7 +141,7 @@ class Heartbeat:
 
     def _tell(self, reason: StopReason) -> None:
         with self._telling:
-            if self._ended.is_set() or self.reason in {reason, "lost"}:
+            if self._ended.is_set() or self.reason in {reason, "lost"} or (reason == "late" and self.reason):
                 return
             self.reason = reason
             self._stop(reason)

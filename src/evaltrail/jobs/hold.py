@@ -14,10 +14,11 @@ from evaltrail.core.values import Json
 from evaltrail.jobs.account import JobDetail
 from evaltrail.jobs.claim import Claim
 from evaltrail.jobs.lease import LeaseQueue
+from evaltrail.jobs.order import NewUnit
 from evaltrail.jobs.states import Verdict
 
-HoldReason = Literal["", "cancelled", "leaving", "lost"]
-"""Why a unit is to be let go; ``leaving``: the process ends."""
+HoldReason = Literal["", "cancelled", "late", "leaving", "lost"]
+"""Why a unit is to be let go; ``late``: its job ran out of time; ``leaving``: the process ends."""
 
 
 class LetGoError(Exception):
@@ -32,6 +33,8 @@ class Done:
     """A small value that is kept with it."""
     verdict: Verdict = ""
     """Of the last unit: how the whole ended."""
+    more: tuple[NewUnit, ...] = ()
+    """Units that the job turned out to need; they go before its last one."""
     afterwards: Callable[[], None] = lambda: None
     """Called once the queue knows that it is done, by whoever did it alone."""
 
@@ -115,6 +118,11 @@ class Hold:
     def job(self) -> JobDetail:
         """The unit's job with all its units."""
         return self._queue.show(self.claim.job_id)
+
+    @property
+    def queue(self) -> LeaseQueue:
+        """The queue that lent it."""
+        return self._queue
 
     def note_runs(self, run_ids: Mapping[str, str]) -> None:
         """Note MLflow runs with the job.

@@ -6,24 +6,36 @@ it was given, and is refused once another may have the unit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 
 from sqlalchemy import Connection, delete, insert, select, update
 
 from evaltrail.core.errors import InputError
 from evaltrail.core.progress import Progress
 from evaltrail.core.values import Json
-from evaltrail.jobs import attendance, claiming, reading, reopening, returning, submitting
-from evaltrail.jobs.account import JobDetail, JobEvent, JobPage, QueueCounts, WaitingUnit, WorkerAccount
+from evaltrail.jobs import attendance, claiming, forgetting, reading, reopening, returning, settling, submitting
+from evaltrail.jobs.account import (
+    JobAccount,
+    JobDetail,
+    JobEvent,
+    JobPage,
+    QueueCounts,
+    UnitAccount,
+    WaitingUnit,
+    WorkerAccount,
+)
 from evaltrail.jobs.claim import Beat, Claim, Swept
 from evaltrail.jobs.failure import Failure
+from evaltrail.jobs.lateness import LATE
 from evaltrail.jobs.order import NewJob, NewUnit, Submitted
 from evaltrail.jobs.states import JobState, Verdict
 from evaltrail.store.database import Database
 from evaltrail.store.tables import ENDPOINT_CAP
 
 _MOST_SWEPT = 500
+_NO_LABELS: Mapping[str, str] = MappingProxyType({})
 
 
 class LeaseQueue:
@@ -47,13 +59,28 @@ class LeaseQueue:
         """Which database it lies in, for people: without a password."""
         return self._database.name
 
+    def version(self) -> int | None:
+        """A number that is another one after each change; see Database.version."""
+        return self._database.version()
+
     def submit(self, job: NewJob) -> Submitted:
         """The accepted job: it survives whatever happens to this process from now on.
 
         Raises:
             InputError: a field is wrong, or (code ``idempotency_conflict``) the key was used for another request.
         """
-        return submitting.submit(self._database, job)
+        (answer,) = self.submit_all([job])
+        if isinstance(answer, InputError):
+            raise answer
+        return answer
+
+    def submit_all(self, jobs: Sequence[NewJob]) -> tuple[Submitted | InputError, ...]:
+        """The accepted jobs, and why others were not, in their order; all in one transaction.
+
+        Args:
+            jobs: one that comes after another of them stands behind it, and is left out where that one is not new.
+        """
+        return submitting.submit_all(self._database, jobs)
 
     def claim(
         self,
@@ -104,8 +131,8 @@ class LeaseQueue:
             result: a small JSON value that is kept with it.
             progress: how far it came.
             more: units that the job turned out to need; they go before its last one.
-            verdict: of the last unit: how the whole ended, where that is worse than its units tell; ``cancelled``
-                where it was claimed with ``is_cancelled``, whatever is given here.
+            verdict: of the last unit: how the whole ended, where that is worse than its units tell; where it was
+                claimed with ``is_cancelled`` and nothing is given here, ``cancelled``.
 
         Raises:
             InputError: the result is no JSON, or a further unit could never run.
@@ -134,19 +161,23 @@ class LeaseQueue:
         return self._database.write(lambda connection: returning.hand_back(connection, claim))
 
     def note_runs(self, claim: Claim, run_ids: Mapping[str, str]) -> bool:
-        """Whether the announced runs are noted with the job; False = the unit is no longer ours."""
+        """Whether the runs are noted with the job and its parent; False = the unit is no longer ours."""
         return self._database.write(lambda connection: returning.note_runs(connection, claim, run_ids))
 
     def sweep(self, *, is_wanted: Callable[[], bool] = lambda: True) -> Swept:
-        """The units whose leases ran out: they wait again, or have failed where no attempt is left.
+        """The units whose leases ran out: they wait again, or have failed where no attempt is left; and the late jobs.
 
         Any number of sweepers may do this at once; each unit is taken back by one.
 
         Args:
             is_wanted: whether a database that is away is still to be waited for.
         """
-        silent = self._database.read(
-            lambda connection: connection.execute(returning.SILENT, {"at_most": _MOST_SWEPT}).all(),
+        most = {"at_most": _MOST_SWEPT}
+        silent, late = self._database.read(
+            lambda connection: (
+                connection.execute(returning.SILENT, most).all(),
+                connection.execute(LATE, most).scalars().all(),
+            ),
             is_wanted=is_wanted,
         )
         freed: list[str] = []
@@ -155,7 +186,12 @@ class LeaseQueue:
             waits = self._database.write(partial(returning.take_back, unit=unit), is_wanted=is_wanted)
             if waits is not None:
                 (freed if waits else failed).append(unit.id)
-        return Swept(freed=tuple(freed), failed=tuple(failed))
+        ended = [
+            job_id
+            for job_id in late
+            if self._database.write(partial(settling.time_out, job_id=job_id), is_wanted=is_wanted)
+        ]
+        return Swept(freed=tuple(freed), failed=tuple(failed), late=tuple(ended))
 
     def cancel(self, job_id: str) -> JobState:
         """The job's state after it was called off: an ended job stays as it is.
@@ -174,6 +210,14 @@ class LeaseQueue:
             InputError: there is no such job, it has not ended, or all of it was done.
         """
         return self._database.write(lambda connection: reopening.retry(connection, job_id))
+
+    def delete(self, job_id: str) -> None:
+        """Remove an ended job with all that the database knows of it.
+
+        Raises:
+            InputError: there is no such job, or (code ``not_ended``) it has not ended.
+        """
+        self._database.write(lambda connection: forgetting.delete_ended(connection, job_id))
 
     def set_cap(self, endpoint: str, cap: int | None) -> None:
         """Let the endpoint be sent at most so many requests at once, over all workers; None = as many as there are.
@@ -207,6 +251,8 @@ class LeaseQueue:
         states: Sequence[JobState] = (),
         kind: str = "",
         name: str = "",
+        labels: Mapping[str, str] = _NO_LABELS,
+        offset: int = 0,
     ) -> JobPage:
         """Some jobs, newest first.
 
@@ -216,15 +262,48 @@ class LeaseQueue:
             states: only jobs in one of these; empty = all.
             kind: only jobs of this kind.
             name: only jobs of this name.
+            labels: only jobs that bear all of these.
+            offset: how many of them are passed over.
 
         Raises:
             InputError: the cursor is none of ours, or the limit is out of bounds.
         """
         return self._database.read(
             lambda connection: reading.list_jobs(
-                connection, limit=limit, cursor=cursor, states=states, kind=kind, name=name
+                connection,
+                limit=limit,
+                cursor=cursor,
+                states=states,
+                kind=kind,
+                name=name,
+                labels=labels,
+                offset=offset,
             )
         )
+
+    def specs(self, job_ids: Collection[str]) -> Mapping[str, Mapping[str, Json]]:
+        """What was asked for, by job; those that there are not are left out.
+
+        Args:
+            job_ids: of a page: 1,000 at most.
+        """
+        return self._database.read(lambda connection: reading.specs(connection, job_ids))
+
+    def units(self, job_ids: Collection[str]) -> Mapping[str, tuple[UnitAccount, ...]]:
+        """The units of each job in their order; none of one that there is not.
+
+        Args:
+            job_ids: of a page: 1,000 at most.
+        """
+        return self._database.read(lambda connection: reading.units(connection, job_ids))
+
+    def children(self, job_ids: Collection[str]) -> Mapping[str, tuple[JobAccount, ...]]:
+        """The jobs that belong to each one, oldest first; none of one without.
+
+        Args:
+            job_ids: of a page: 1,000 at most.
+        """
+        return self._database.read(lambda connection: reading.children(connection, job_ids))
 
     def show(self, job_id: str) -> JobDetail:
         """One job with its spec and units, by its id or what it alone begins with.

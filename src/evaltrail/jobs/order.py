@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -10,8 +11,14 @@ from evaltrail.core.values import Json
 
 LOWEST, HIGHEST = -100, 100
 _MOST_CHARACTERS = 500
+_MOST_OF_KIND = 100
 _MOST_UNITS = 100_000
 _MOST_SLOTS = 1_000_000
+_MOST_LABELS = 200
+_MOST_LABEL_BYTES = 2500
+"""Of key and value together: an entry of PostgreSQL's index may have 2,704."""
+_LONGEST_TIMEOUT_S = 366 * 86_400
+_ID = re.compile(r"[0-9a-f]{16}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +51,8 @@ class NewJob:
     spec: Mapping[str, Json]
     """Everything that its units need to know; without secrets."""
     units: tuple[NewUnit, ...]
+    id: str = ""
+    """As ``core.ids.new_id`` makes one, for a job that others are told of before it is accepted; empty = a new one."""
     name: str = ""
     queue: str = "default"
     priority: int = 0
@@ -54,6 +63,13 @@ class NewJob:
     """Identity of what was asked for; empty = the spec's own digest."""
     parent: str = ""
     """Id of the job that it belongs to."""
+    after: str = ""
+    """Id of a job that has to end first, however it does: the units are held until then. That happens once: should the
+    other be tried again and end again, nothing is begun anew."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """What it can be found by, beside its state, kind and name."""
+    timeout_s: float | None = None
+    """How long it may take, from its first unit's begin; what is not done then has failed, and its last unit runs."""
     run_ids: Mapping[str, str] = field(default_factory=dict)
     """MLflow runs that were announced for it: task (or an empty word for the whole) to run id."""
 
@@ -63,6 +79,7 @@ class Submitted:
     """The answer to a submission; the job is safe."""
 
     job_id: str
+    """Empty where it was left out: it was to come after a job that had been accepted before, with what follows it."""
     is_new: bool
     """False: it had been accepted before, under the same key."""
 
@@ -78,11 +95,16 @@ def check_order(job: NewJob) -> None:
     check_units(job.units)
     if not LOWEST <= job.priority <= HIGHEST:
         raise InputError(f"the priority is {job.priority}", where="priority", hint=f"{LOWEST} to {HIGHEST} are known")
-    for name in ("kind", "name", "queue", "idempotency_key", "body_digest", "parent"):
-        _check_text(getattr(job, name), name)
+    for name in ("kind", "name", "queue", "idempotency_key", "body_digest", "parent", "after"):
+        _check_text(getattr(job, name), name, _MOST_OF_KIND if name == "kind" else _MOST_CHARACTERS)
     for name in ("kind", "queue"):
         if not getattr(job, name):
             raise InputError(f"the {name} is empty", where=name)
+    if job.id and not _ID.fullmatch(job.id):
+        raise InputError(f"{job.id!r:.40} is no id", where="id", hint="16 hex digits, or nothing for a new one")
+    if job.timeout_s is not None and not 0 < job.timeout_s <= _LONGEST_TIMEOUT_S:
+        raise InputError(f"a time-out of {job.timeout_s} s", where="timeout_s", hint="more than 0, a year at most")
+    _check_labels(job.labels)
 
 
 def check_units(units: tuple[NewUnit, ...]) -> None:
@@ -104,9 +126,22 @@ def check_units(units: tuple[NewUnit, ...]) -> None:
             raise InputError(f"{unit.slots:,} requests at once", where="units.slots", hint=f"1 to {_MOST_SLOTS:,}")
 
 
-def _check_text(text: str, where: str) -> None:
-    if len(text) > _MOST_CHARACTERS:
-        raise InputError(f"{len(text):,} characters", where=where, hint=f"{_MOST_CHARACTERS} are allowed")
+def _check_labels(labels: Mapping[str, str]) -> None:
+    if len(labels) > _MOST_LABELS:
+        raise InputError(f"{len(labels):,} labels", where="labels", hint=f"{_MOST_LABELS} a job are allowed")
+    for key, value in labels.items():
+        if not key:
+            raise InputError("a label without a key", where="labels")
+        where = f"labels.{key:.80}"
+        for text in (key, value):
+            _check_text(text, where)
+        if len(key.encode()) + len(value.encode()) > _MOST_LABEL_BYTES:
+            raise InputError("too many bytes", where=where, hint=f"{_MOST_LABEL_BYTES:,} are allowed, with the key")
+
+
+def _check_text(text: str, where: str, most: int = _MOST_CHARACTERS) -> None:
+    if len(text) > most:
+        raise InputError(f"{len(text):,} characters", where=where, hint=f"{most} are allowed")
     if "\0" in text or (not text.isascii() and _is_torn(text)):
         raise InputError("a character that no database keeps", where=where, hint="leave out NUL and lone surrogates")
 

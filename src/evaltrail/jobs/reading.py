@@ -3,27 +3,48 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import ColumnElement, Connection, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, exists, func, select, tuple_
 
 from evaltrail.core.errors import InputError
+from evaltrail.core.values import Json
 from evaltrail.jobs.account import JobAccount, JobDetail, JobEvent, JobPage, QueueCounts, UnitAccount, WaitingUnit
 from evaltrail.jobs.encoding import from_text, moment, moment_if
 from evaltrail.jobs.failure import failure_from_text
 from evaltrail.jobs.states import JobState, UnitState
-from evaltrail.store.tables import EVENT, JOB, RUNNING, SECOND_US, UNIT, WAITING, DatabaseNow, Record
+from evaltrail.store.tables import (
+    EVENT,
+    HAS_PARENT,
+    JOB,
+    JOB_LABEL,
+    RUNNING,
+    SECOND_US,
+    UNIT,
+    WAITING,
+    DatabaseNow,
+    Record,
+)
 
 _NOW = DatabaseNow()
 _MOST = 1000
 _MOST_NAMED = 8
 _CURSOR = re.compile(r"(\d{1,18})\.(\S{1,64})", re.ASCII)
-_LISTED = [column for column in JOB.c if column is not JOB.c.spec]
+_LISTED = [column for column in JOB.c if column.name not in {"spec", "timeout_us", "after", "late_at"}]
+"""A spec may be long, and sqlite reads through it on the way to what stands behind it."""
 _OPEN_STATES = ("pending", "running", "cancelling")
 
 
 def list_jobs(
-    connection: Connection, *, limit: int, cursor: str, states: Sequence[JobState], kind: str, name: str
+    connection: Connection,
+    *,
+    limit: int,
+    cursor: str,
+    states: Sequence[JobState],
+    kind: str,
+    name: str,
+    labels: Mapping[str, str],
+    offset: int,
 ) -> JobPage:
     """Some jobs, newest first; see LeaseQueue.list."""
     if not 1 <= limit <= _MOST:
@@ -32,11 +53,15 @@ def list_jobs(
     if states:
         wanted.append(JOB.c.state.in_(states))
     wanted += [column == value for column, value in ((JOB.c.kind, kind), (JOB.c.name, name)) if value]
-    total = connection.execute(select(func.count()).select_from(JOB).where(*wanted)).scalar_one()
-    page = select(*_LISTED).where(*wanted).order_by(JOB.c.created_at.desc(), JOB.c.id.desc()).limit(limit + 1)
+    among = [JOB.c.id.in_(_bearers(key, value)) for key, value in labels.items()]
+    total = connection.execute(select(func.count()).select_from(JOB).where(*wanted, *among)).scalar_one()
+    newest_first = JOB.c.created_at.desc(), JOB.c.id.desc()
+    # counted from the labels' side, found from the newest job on: sqlite takes one road or the other as it is told
+    bear = [exists(_bearers(key, value).where(JOB_LABEL.c.job_id == JOB.c.id)) for key, value in labels.items()]
+    page = select(JOB.c.id).where(*wanted, *bear).order_by(*newest_first).limit(limit + 1).offset(offset)
     if cursor:
         page = page.where(tuple_(JOB.c.created_at, JOB.c.id) < tuple_(*_place(cursor)))
-    rows = connection.execute(page).all()
+    rows = connection.execute(select(*_LISTED).where(JOB.c.id.in_(page)).order_by(*newest_first)).all()
     end = rows[limit - 1] if len(rows) > limit else None
     return JobPage(
         jobs=_accounts(connection, rows[:limit]),
@@ -52,6 +77,30 @@ def show(connection: Connection, prefix: str) -> JobDetail:
     units = connection.execute(select(UNIT).where(UNIT.c.job_id == job_id).order_by(UNIT.c.position)).all()
     account = _accounts(connection, [row])[0]
     return JobDetail(job=account, spec=from_text(row.spec), units=tuple(map(_unit, units)))
+
+
+def specs(connection: Connection, job_ids: Collection[str]) -> Mapping[str, Mapping[str, Json]]:
+    """What was asked for; see LeaseQueue.specs."""
+    rows = connection.execute(select(JOB.c.id, JOB.c.spec).where(JOB.c.id.in_(job_ids)))
+    return {row.id: from_text(row.spec) for row in rows}
+
+
+def units(connection: Connection, job_ids: Collection[str]) -> Mapping[str, tuple[UnitAccount, ...]]:
+    """The units of some jobs; see LeaseQueue.units."""
+    found: dict[str, list[UnitAccount]] = {job_id: [] for job_id in job_ids}
+    wanted = select(UNIT).where(UNIT.c.job_id.in_(job_ids)).order_by(UNIT.c.position)
+    for row in connection.execute(wanted):
+        found[row.job_id].append(_unit(row))
+    return {job_id: tuple(its) for job_id, its in found.items()}
+
+
+def children(connection: Connection, job_ids: Collection[str]) -> Mapping[str, tuple[JobAccount, ...]]:
+    """The jobs that belong to some; see LeaseQueue.children."""
+    found: dict[str, list[JobAccount]] = {job_id: [] for job_id in job_ids}
+    wanted = select(*_LISTED).where(JOB.c.parent.in_(job_ids), HAS_PARENT).order_by(JOB.c.created_at, JOB.c.id)
+    for account in _accounts(connection, connection.execute(wanted).all()):
+        found[account.parent].append(account)
+    return {job_id: tuple(its) for job_id, its in found.items()}
 
 
 def events(connection: Connection, job_id: str, after: int, limit: int) -> tuple[JobEvent, ...]:
@@ -102,7 +151,15 @@ def due(connection: Connection, limit: int, waiting_for_s: float) -> tuple[Waiti
     return tuple(WaitingUnit(id=row.id, job_id=row.job_id, queue=row.queue, priority=row.priority) for row in rows)
 
 
+def _bearers(key: str, value: str) -> Select[tuple[str]]:
+    """The jobs that bear the label."""
+    return select(JOB_LABEL.c.job_id).where(JOB_LABEL.c.key == key, JOB_LABEL.c.value == value)
+
+
 def _accounts(connection: Connection, rows: Sequence[Record]) -> tuple[JobAccount, ...]:
+    labels: dict[str, dict[str, str]] = {row.id: {} for row in rows}
+    for row in connection.execute(select(JOB_LABEL).where(JOB_LABEL.c.job_id.in_(list(labels)))):
+        labels[row.job_id][row.key] = row.value
     sums: dict[str, list[Record]] = {row.id: [] for row in rows}
     units = (
         select(
@@ -119,10 +176,10 @@ def _accounts(connection: Connection, rows: Sequence[Record]) -> tuple[JobAccoun
     )
     for row in connection.execute(units):
         sums[row.job_id].append(row)
-    return tuple(_account(row, sums[row.id]) for row in rows)
+    return tuple(_account(row, sums[row.id], labels[row.id]) for row in rows)
 
 
-def _account(row: Record, sums: Sequence[Record]) -> JobAccount:
+def _account(row: Record, sums: Sequence[Record], labels: Mapping[str, str]) -> JobAccount:
     is_known = all(each.totals == each.units or each.state == "held" for each in sums)
     return JobAccount(
         id=row.id,
@@ -132,6 +189,7 @@ def _account(row: Record, sums: Sequence[Record]) -> JobAccount:
         queue=row.queue,
         priority=row.priority,
         parent=row.parent,
+        labels=labels,
         run_ids=from_text(row.run_ids),
         created_at=moment(row.created_at),
         started_at=moment_if(row.started_at),

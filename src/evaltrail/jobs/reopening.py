@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, select, update
 
 from evaltrail.core.errors import InputError
+from evaltrail.jobs.following import has_to_wait
 from evaltrail.jobs.settling import add_event, lock_job, settle
 from evaltrail.jobs.states import ENDED, JobState
 from evaltrail.store.tables import JOB, UNIT, DatabaseNow, Record
@@ -31,12 +32,13 @@ def retry(connection: Connection, job_id: str) -> int:
             f"the job {job_id} is {job.state}", code="not_ended", hint="it can be tried again when it has ended"
         )
     fresh = update(UNIT).values(forgiven=UNIT.c.attempt, not_before=_NOW, ended_at=None, result=None)
+    begins = "held" if has_to_wait(connection, job.after) else "waiting"
     reopened = 0
     if job.state != "completed":
         others = UNIT.c.job_id == job_id, UNIT.c.state.in_(["failed", "cancelled"]), ~UNIT.c.is_last
-        reopened = connection.execute(fresh.where(*others).values(state="waiting")).rowcount
+        reopened = connection.execute(fresh.where(*others).values(state=begins)).rowcount
         last = UNIT.c.job_id == job_id, UNIT.c.is_last
-        reopened += connection.execute(fresh.where(*last).values(state="held" if reopened else "waiting")).rowcount
+        reopened += connection.execute(fresh.where(*last).values(state="held" if reopened else begins)).rowcount
     if not reopened:
         raise InputError(f"all of the job {job_id} is done", code="nothing_to_retry", hint="submit it anew")
     connection.execute(update(JOB).where(JOB.c.id == job_id).values(state="pending", ended_at=None, error=None))

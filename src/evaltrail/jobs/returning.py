@@ -15,6 +15,7 @@ from evaltrail.core.values import Json
 from evaltrail.jobs.claim import Beat, Claim
 from evaltrail.jobs.encoding import from_text, to_text
 from evaltrail.jobs.failure import Failure, failure_from_text, failure_to_text
+from evaltrail.jobs.lateness import is_late
 from evaltrail.jobs.order import NewUnit
 from evaltrail.jobs.settling import add_event, lock_job, settle
 from evaltrail.jobs.states import Verdict
@@ -48,7 +49,7 @@ _WAIT = (
     .values(**_FREE, state="waiting", not_before=_NOW + bindparam("pause_us"), error=bindparam("new_error"))
 )
 _HAND_BACK = update(UNIT).where(*_OURS).values(**_FREE, state="waiting", not_before=_NOW, forgiven=UNIT.c.forgiven + 1)
-_JOB_STATE = select(JOB.c.state).where(JOB.c.id == bindparam("its_job"))
+_JOB_STATE = select(JOB.c.state, JOB.c.late_at, _NOW.label("now")).where(JOB.c.id == bindparam("its_job"))
 
 SILENT = (
     select(UNIT)
@@ -65,13 +66,17 @@ def beat(connection: Connection, claim: Claim, progress: Progress | None) -> Bea
     if not connection.execute(_BEAT, {**ours, "lease_us": _microseconds(claim.lease_s)}).rowcount:
         return Beat(is_ours=False)
     if progress is None:
-        state = connection.execute(_JOB_STATE, {"its_job": claim.job_id}).scalar_one()
+        job = connection.execute(_JOB_STATE, {"its_job": claim.job_id}).one()
     else:
         connection.execute(_REPORT, {**ours, **_reported(progress)})
-        state = _locked(connection, claim.job_id).state
+        job = _locked(connection, claim.job_id)
         told = {"done": progress.done, "total": progress.total, "tokens": progress.tokens, "errors": progress.errors}
         add_event(connection, claim.job_id, "progress", told, unit_id=claim.unit_id)
-    return Beat(is_ours=True, is_cancelled=state in {"cancelling", "cancelled"} and not claim.is_cancelled)
+    return Beat(
+        is_ours=True,
+        is_cancelled=job.state in {"cancelling", "cancelled"} and not claim.is_cancelled,
+        is_late=is_late(job) and not claim.is_last,
+    )
 
 
 def finish(
@@ -95,7 +100,7 @@ def finish(
     if more:
         extend_job(connection, job, more)
     add_event(connection, job.id, "finished", unit_id=claim.unit_id)
-    settle(connection, job, "cancelled" if claim.is_cancelled else verdict)
+    settle(connection, job, verdict or ("cancelled" if claim.is_cancelled else ""))
     return True
 
 
@@ -110,7 +115,7 @@ def fail(connection: Connection, claim: Claim, failure: Failure, retry_in_s: flo
         return False
     job = _locked(connection, claim.job_id)
     told = {"code": failure.code, "message": failure.message, "retry_in_s": retry_in_s if will_retry else None}
-    add_event(connection, job.id, "failed", told, unit_id=claim.unit_id)
+    add_event(connection, job.id, "failed", {**told, "attempt": claim.attempt}, unit_id=claim.unit_id)
     settle(connection, job)
     return True
 
@@ -126,12 +131,14 @@ def hand_back(connection: Connection, claim: Claim) -> bool:
 
 
 def note_runs(connection: Connection, claim: Claim, run_ids: Mapping[str, str]) -> bool:
-    """Whether the runs are noted with the job, beside those that were noted before."""
+    """Whether the runs are noted with the job, and with the one that it belongs to, beside those noted before."""
     if not connection.execute(_BEAT, {**_ours(claim), "lease_us": _microseconds(claim.lease_s)}).rowcount:
         return False
     job = _locked(connection, claim.job_id)
-    noted = to_text({**from_text(job.run_ids), **run_ids}, "run_ids")
-    connection.execute(update(JOB).where(JOB.c.id == job.id).values(run_ids=noted))
+    above = lock_job(connection, job.parent) if job.parent else None
+    for each in filter(None, (job, above)):
+        noted = to_text({**from_text(each.run_ids), **run_ids}, "run_ids")
+        connection.execute(update(JOB).where(JOB.c.id == each.id).values(run_ids=noted))
     return True
 
 

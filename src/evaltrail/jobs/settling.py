@@ -1,7 +1,8 @@
 """How a job follows its units: in the same transaction as the unit that changed.
 
 Locks are taken in one order, so that no two transactions wait for each other: a claimable or running unit first, its
-job then; who holds a job may touch its held unit, and of the others only those that nobody else has locked.
+job then, the jobs that come after it last; who holds a job may touch its held units, and of the others only those that
+nobody else has locked.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, func,
 
 from evaltrail.core.values import Json
 from evaltrail.jobs.encoding import to_text
+from evaltrail.jobs.following import release_followers
+from evaltrail.jobs.lateness import fail_waiting, is_late
 from evaltrail.jobs.states import UnitState, Verdict, ended_state
 from evaltrail.store.tables import EVENT, JOB, UNIT, DatabaseNow, Record
 
@@ -19,11 +22,11 @@ _NOW = DatabaseNow()
 _JOB_ID = "job_id_of_statement"
 _OF_JOB = UNIT.c.job_id == bindparam(_JOB_ID)
 
-_LOCK_JOB = select(JOB).where(JOB.c.id == bindparam(_JOB_ID)).with_for_update(key_share=True)
+_LOCK_JOB = select(JOB, _NOW.label("now")).where(JOB.c.id == bindparam(_JOB_ID)).with_for_update(key_share=True)
 _BEGIN_JOB = (
     update(JOB)
     .where(JOB.c.id == bindparam(_JOB_ID))
-    .values(state="running", started_at=func.coalesce(JOB.c.started_at, _NOW))
+    .values(state="running", started_at=func.coalesce(JOB.c.started_at, _NOW), late_at=_NOW + JOB.c.timeout_us)
 )
 _HAS_OPEN = select(exists().where(_OF_JOB, UNIT.c.state.in_(["waiting", "running"])))
 _RELEASE = (
@@ -45,12 +48,12 @@ _FIRST_ERROR = (
 _END_JOB = (
     update(JOB)
     .where(JOB.c.id == bindparam(_JOB_ID))
-    .values(state=bindparam("ended_state"), ended_at=_NOW, error=_FIRST_ERROR)
+    .values(state=bindparam("ended_state"), ended_at=_NOW, late_at=None, error=_FIRST_ERROR)
 )
 
 
 def lock_job(connection: Connection, job_id: str) -> Record | None:
-    """The job's row, ours until the transaction ends; None where there is none."""
+    """The job's row, ours until the transaction ends, with the clock as ``now``; None where there is none."""
     return connection.execute(_LOCK_JOB, {_JOB_ID: job_id}).first()
 
 
@@ -69,7 +72,7 @@ def add_event(
 
 
 def settle(connection: Connection, job: Record, verdict: Verdict = "") -> None:
-    """Let a locked job follow its units: cancel what waits, release the last one, or end.
+    """Let a locked job follow its units: cancel or fail what waits, release the last one, or end.
 
     Args:
         connection: inside the transaction that changed a unit.
@@ -78,6 +81,8 @@ def settle(connection: Connection, job: Record, verdict: Verdict = "") -> None:
     """
     if job.state == "cancelling":
         cancel_waiting(connection, job)
+    elif is_late(job) and (failed := fail_waiting(connection, job)):
+        add_event(connection, job.id, "timed_out", {"units": failed})
     if connection.execute(_HAS_OPEN, {_JOB_ID: job.id}).scalar():
         return
     released = connection.execute(_RELEASE, {_JOB_ID: job.id}).scalar()
@@ -85,6 +90,15 @@ def settle(connection: Connection, job: Record, verdict: Verdict = "") -> None:
         add_event(connection, job.id, "released", unit_id=released)
         return
     _end(connection, job, verdict)
+
+
+def time_out(connection: Connection, job_id: str) -> bool:
+    """Whether the job ran out of time; then what waited of it has failed."""
+    job = lock_job(connection, job_id)
+    if job is None or not is_late(job):
+        return False
+    settle(connection, job)
+    return True
 
 
 def cancel_waiting(connection: Connection, job: Record) -> None:
@@ -103,3 +117,5 @@ def _end(connection: Connection, job: Record, verdict: Verdict) -> None:
     state = ended_state(others, last, is_cancelling=job.state == "cancelling", verdict=verdict)
     connection.execute(_END_JOB, {_JOB_ID: job.id, "ended_state": state})
     add_event(connection, job.id, "ended", {"state": state})
+    for follower in release_followers(connection, job.id):
+        add_event(connection, follower, "released")

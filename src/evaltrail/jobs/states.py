@@ -21,11 +21,11 @@ def ended_state(
     Args:
         others: the states that its units have, the last one left out.
         last: the state of the unit that ran after all others; None = there is none.
-        is_cancelling: somebody cancelled it; it counts only where that kept a unit from being done as it should.
+        is_cancelling: somebody cancelled it; it counts only where that kept a unit from being done.
         verdict: of the last unit; the graver of the two counts.
     """
     states = others | ({last} if last else set())
-    if is_cancelling and (states != {"done"} or verdict == "cancelled"):
+    if is_cancelling and ("cancelled" in states or verdict == "cancelled"):
         return "cancelled"
     if states == {"done"}:
         found: Verdict = "completed"

@@ -1,4 +1,4 @@
-"""One turn of a sweeper: units whose workers fell silent wait again, and people are told."""
+"""One turn of a sweeper: units of silent workers wait again, jobs run out of time, and people are told."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def sweep_pause_s(queue: LeaseQueue) -> float:
 
 
 def sweep(queue: LeaseQueue, notice: Callable[[str], None], *, is_wanted: Callable[[], bool] = lambda: True) -> None:
-    """Take back the units whose leases ran out; a database that is away is told of, and met again at the next turn.
+    """Take back units whose leases ran out, and end what waits of late jobs; a database that is away is met again.
 
     Args:
         queue: that lent them.
@@ -33,3 +33,5 @@ def sweep(queue: LeaseQueue, notice: Callable[[str], None], *, is_wanted: Callab
         notice(f"unit {unit} was begun by a worker that fell silent: it waits again")
     for unit in swept.failed:
         notice(f"unit {unit} was begun too often by workers that fell silent: it has failed")
+    for job in swept.late:
+        notice(f"job {job} ran out of time: what waited of it has failed")

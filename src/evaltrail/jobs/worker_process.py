@@ -20,6 +20,7 @@ from typing import cast
 
 from evaltrail.config.settings import Settings
 from evaltrail.core.errors import EvaltrailError
+from evaltrail.jobs import spawning
 from evaltrail.jobs.carrying import carry_out
 from evaltrail.jobs.claim import Claim
 from evaltrail.jobs.hold import Handler, Hold
@@ -51,6 +52,7 @@ def work(order: WorkerOrder, reports: Connection) -> None:
         order: what to do.
         reports: told each claim when it is taken, and None when it is out of our hands.
     """
+    spawning.started()
     worker = Worker(order, tell=partial(report, reports))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, worker.leave_on_signal)

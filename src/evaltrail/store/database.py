@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -13,12 +14,13 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from evaltrail.core.errors import StorageError
-from evaltrail.store.engines import WRITES, Durability, database_url, make_engine, shown_url
+from evaltrail.store.engines import Durability, begin, database_url, make_engine, shown_url
 from evaltrail.store.outages import database_error, is_passing
 from evaltrail.store.schema import bring_up
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
+    from sqlalchemy.pool import PoolProxiedConnection
 
 _Result = TypeVar("_Result")
 _FIRST_PAUSE_S = 0.05
@@ -41,11 +43,11 @@ class Database:
         self.name = name
         self.dialect: Literal["sqlite", "postgresql"] = "postgresql" if engine.name == "postgresql" else "sqlite"
         self._engine = engine
-        self._writing = engine.execution_options(**{WRITES: True})
         self._patience_s = patience_s
         self._notice = notice
         # sqlite lets one writer in and makes the others sleep: threads of ours queue here instead, without sleeping
         self._is_closed = False
+        self._watcher: PoolProxiedConnection | None = None
         self._turn: AbstractContextManager[object] = threading.Lock() if self.dialect == "sqlite" else nullcontext()
 
     def write(
@@ -70,7 +72,8 @@ class Database:
         """
 
         def once() -> _Result:
-            with self._turn, self._writing.begin() as connection:
+            with self._turn, self._engine.begin() as connection:
+                begin(connection, is_writing=True)
                 return work(connection)
 
         return self._patiently(once, patience_s, is_wanted)
@@ -91,13 +94,33 @@ class Database:
 
         def once() -> _Result:
             with self._engine.begin() as connection:
+                begin(connection, is_writing=False)
                 return work(connection)
 
         return self._patiently(once, patience_s, is_wanted)
 
+    def version(self) -> int | None:
+        """A number that is another one after each change, whoever makes it; None where that cannot be told at once.
+
+        Asked by one thread only. It has a connection of its own, for sqlite tells a connection of others' changes.
+        """
+        if self.dialect != "sqlite" or self._is_closed:
+            return None
+        try:
+            if self._watcher is None:
+                self._watcher = self._engine.raw_connection()
+            cursor = self._watcher.cursor()
+            cursor.execute("PRAGMA data_version")
+            (version,) = cursor.fetchone() or (None,)
+        except (DBAPIError, PoolTimeoutError, sqlite3.Error):  # a read will tell what is wrong
+            return None
+        return version
+
     def close(self) -> None:
         """Give the connections back; one that a thread still has follows when the thread is done with it."""
         self._is_closed = True
+        if self._watcher is not None:
+            self._watcher.close()
         self._engine.pool.dispose()
 
     def _patiently(

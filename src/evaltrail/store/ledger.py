@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -95,6 +95,23 @@ class Ledger:
             ids = ", ".join(row["id"] for row in rows)
             raise InputError(f"several ids begin with {prefix!r}: {ids}", code="ambiguous_id", hint="give more of it")
         return _entry(rows[0])
+
+    def results(self, evaluation_ids: Sequence[str]) -> dict[str, bytes]:
+        """The results of those evaluations that have one, by their whole ids."""
+        ids = msgspec.json.encode(tuple(evaluation_ids)).decode()
+        with self._open() as database:
+            return {row["id"]: row["result"].encode() for row in database.execute(_STATEMENTS["results"], {"ids": ids})}
+
+    def amend(self, evaluation_id: str, before: bytes, result: bytes) -> None:
+        """Note more about how an evaluation ended, unless that is no longer what was known before."""
+        values = {"id": evaluation_id, "before": before.decode(), "result": result.decode()}
+        with self._open() as database:
+            database.execute(_STATEMENTS["amend"], values)
+
+    def forget(self, evaluation_id: str) -> None:
+        """Take an evaluation out of the ledger; its folders are not touched."""
+        with self._open() as database:
+            database.execute(_STATEMENTS["forget"], {"id": evaluation_id})
 
     def _note(self, statement: str, entry: Entry) -> None:
         with self._open() as database:

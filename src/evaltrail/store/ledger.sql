@@ -41,3 +41,13 @@ SELECT * FROM evaluation ORDER BY started_at DESC LIMIT :limit;
 -- name: find
 -- Five are enough to say that a prefix is not unique.
 SELECT * FROM evaluation WHERE substr(id, 1, length(:prefix)) = :prefix ORDER BY started_at DESC LIMIT 5;
+
+-- name: results
+-- Of those evaluations that have one; ids is a JSON list.
+SELECT id, result FROM evaluation WHERE id IN (SELECT value FROM json_each(:ids)) AND result IS NOT NULL;
+
+-- name: amend
+UPDATE evaluation SET result = :result WHERE id = :id AND result = :before;
+
+-- name: forget
+DELETE FROM evaluation WHERE id = :id;

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, column, func, inspect, select, table
 
 from evaltrail.core.errors import InputError
 
-NEWEST = "0002"
+NEWEST = "0003"
 """The newest of the migrations; written here too, so that a start need not load them."""
 _VERSION = table("evaltrail_schema", column("version_num"))
 _MIGRATIONS = Path(__file__).with_name("migrations")

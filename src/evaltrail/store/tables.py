@@ -72,11 +72,38 @@ JOB = Table(
     Column("idempotency_key", Text),
     Column("body_digest", Text, nullable=False),
     Column("spec", Text, nullable=False),
+    Column("timeout_us", BigInteger),
+    Column("after", Text, nullable=False, server_default=""),
+    Column("late_at", BigInteger),
     Index("job_by_key", "idempotency_key", unique=True),
     Index("job_by_age", "created_at", "id"),
     Index("job_by_state", "state", "created_at", "id"),
+    Index("job_by_kind", "kind", "created_at", "id", "state", "name"),
 )
-"""One accepted request. `spec`, `run_ids` and `error` are JSON; `parent` is the job that it belongs to, or nothing."""
+"""One accepted request. `spec`, `run_ids` and `error` are JSON; `parent` is the job that it belongs to, or nothing;
+`after` the job that has to end before its own units may begin. It may take `timeout_us` from its begin, or from that of
+a retry: until `late_at`, which is set while it runs. `job_by_kind` holds all that lists are filtered by, so that a page
+is found without a look at the rows, which are long."""
+
+IS_AFTER = JOB.c.after != literal_column("''")
+"""Whether a job waits, or waited, for another. The index of these is used only where a statement says so too."""
+HAS_PARENT = JOB.c.parent != literal_column("''")
+"""The same of a job that belongs to another."""
+IS_TIMED = JOB.c.late_at.is_not(None)
+Index("job_after", JOB.c.after, sqlite_where=IS_AFTER, postgresql_where=IS_AFTER)
+Index("job_of_parent", JOB.c.parent, sqlite_where=HAS_PARENT, postgresql_where=HAS_PARENT)
+Index("job_late", JOB.c.late_at, sqlite_where=IS_TIMED, postgresql_where=IS_TIMED)
+
+JOB_LABEL = Table(
+    "job_label",
+    METADATA,
+    Column("job_id", Text, ForeignKey("job.id", ondelete="CASCADE"), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    Index("label_by_value", "key", "value", "job_id"),
+    sqlite_with_rowid=False,  # whether a job bears a label is then one look into the table
+)
+"""What jobs are found by, beside their state and name."""
 
 UNIT = Table(
     "unit",
@@ -171,3 +198,26 @@ WORKER = Table(
 )
 """The workers that give signs of life; one that fell silent is dead, whatever its process may look like. `queues` is
 JSON: those it takes units of, none = all."""
+
+CATALOG_ENTRY = Table(
+    "catalog_entry",
+    METADATA,
+    Column("kind", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("document", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+"""What users added to the catalog: collections, benchmarks, servers, each a JSON document."""
+
+API_KEY = Table(
+    "api_key",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("revoked_at", BigInteger),
+)
+"""Who may speak to the service, by the SHA-256 digest of a key that is random enough to need no slower one."""
