@@ -93,6 +93,8 @@ class Sent:
 
     key: str
     run_name: str
+    source_id: str = ""
+    """Id of the result that it is of, where it was sent."""
     receipt: Receipt | None = None
     error: EvaltrailError | None = None
     note: str = ""
@@ -234,7 +236,7 @@ class MlflowDestination:
             if error.code == DestinationUnreachableError.default_code:
                 away[uri] = error
             return Sent(key=plan.key, run_name=plan.run_name, error=error)
-        return Sent(key=plan.key, run_name=plan.run_name, receipt=receipt)
+        return Sent(key=plan.key, run_name=plan.run_name, source_id=plan.tags.get("evaltrail.id", ""), receipt=receipt)
 
     def _outbox(self) -> Outbox:
         return Outbox(self._folder, is_shared=self._is_shared)

@@ -19,7 +19,7 @@ from evaltrail.core.ids import digest, slug
 from evaltrail.core.values import Json
 from evaltrail.destinations.mlflow.lease import lease
 from evaltrail.destinations.mlflow.patience import Patience
-from evaltrail.destinations.mlflow.port import Batch, ExperimentState, NewRun, RunState
+from evaltrail.destinations.mlflow.port import NO_TAGS, Batch, ExperimentState, NewRun, RunState
 from evaltrail.destinations.mlflow.reach import check_reachable
 from evaltrail.destinations.mlflow.refusal import (
     EXISTS,
@@ -73,23 +73,27 @@ class StockGateway:
         self._where = public_uri(tracking_uri)
         self._opened: MlflowClient | None = None
 
-    def experiment(self, name: str) -> ExperimentState:
-        """The experiment of that name, created when there is none; a deleted one is refused."""
+    def experiment(self, name: str, tags: Mapping[str, str] = NO_TAGS) -> ExperimentState:
+        """The experiment of that name, created with the tags when there is none; a deleted one is refused."""
         found = self._ask(lambda: self._client.get_experiment_by_name(name))
         if found is not None:
             return self._experiment_state(found)
         try:
             location = _artifact_location(self.tracking_uri, name)
-            created = self._ask(lambda: self._client.create_experiment(name, artifact_location=location))
+            created = self._ask(lambda: self._client.create_experiment(name, location, dict(tags)))
         except DestinationError as error:
             if error.code != EXISTS:
                 raise
-            return self.experiment(name)
-        return ExperimentState(id=created, name=name, is_new=True)
+            return self.experiment(name, tags)
+        return ExperimentState(id=created, name=name, is_new=True, tags=tags)
 
     def experiment_by_id(self, experiment_id: str) -> ExperimentState:
         """The experiment with that id; a deleted one is refused."""
         return self._experiment_state(self._ask(lambda: self._client.get_experiment(experiment_id)))
+
+    def tag_experiment(self, experiment_id: str, name: str, value: str) -> None:
+        """Set one tag of an experiment; repeating it changes nothing."""
+        self._ask(lambda: self._client.set_experiment_tag(experiment_id, name, value))
 
     def create_run(self, run: NewRun) -> RunState:
         """A new run, RUNNING; a lost answer is an error with the code ``answer_lost``."""
@@ -232,7 +236,7 @@ class StockGateway:
     def _experiment_state(self, found: Experiment) -> ExperimentState:
         if found.lifecycle_stage == "deleted":
             raise deleted_experiment(found.name, found.experiment_id, where=self._where)
-        return ExperimentState(id=found.experiment_id, name=found.name)
+        return ExperimentState(id=found.experiment_id, name=found.name, tags=dict(found.tags))
 
     def _ask(self, call: Callable[[], Result], *, is_repeatable: bool = True) -> Result:
         def attempt() -> Result:

@@ -22,6 +22,7 @@ SPELLED: Mapping[str, str] = MappingProxyType(
 )
 """Refused characters that are spelled out; every other refused character becomes ``_``."""
 
+_TAKEN = "MLflow takes letters, digits, spaces and _ - . : / in names"
 _REFUSED = re.compile(r"[^/\w.\- :]")
 _REFUSED_IN_PATHS = re.compile(r"[#?%\\\x00-\x1f\x7f\ud800-\udfff]")
 
@@ -77,6 +78,17 @@ def unique_paths(paths: Iterable[str]) -> dict[str, str]:
         return f"{stem}_{number}{extension}"
 
     return _unique(paths, legal_path, numbered)
+
+
+def legal_tags(tags: Mapping[str, str]) -> tuple[Mapping[str, str], tuple[str, ...]]:
+    """The tags under names that MLflow takes, and a sentence for each one whose name is another now.
+
+    Values stay as they are; MLflow keeps empty ones, on runs and on experiments.
+    """
+    names = unique_names(clean_text(name) for name in tags)
+    stored = {names[clean_text(name)]: value for name, value in tags.items()}
+    told = (f"the tag {old!r} is stored as {new!r}: {_TAKEN}" for new, old in renamed(names).items())
+    return stored, tuple(told)
 
 
 def renamed(stored: Mapping[str, str]) -> dict[str, str]:

@@ -10,11 +10,13 @@ from typing import Generic, TypeVar
 
 from evaltrail.core.errors import EvaltrailError
 from evaltrail.destinations.mlflow.port import ExperimentState, Gateway, RunState
+from evaltrail.destinations.mlflow.run_plan import ExperimentLabels
 
 Value = TypeVar("Value")
 
 _EXPERIMENTS_KEPT = 64
 _FAMILIES_KEPT = 64
+_UNLABELLED = ExperimentLabels()
 
 
 class Places:
@@ -26,15 +28,28 @@ class Places:
 
     def __init__(self) -> None:
         self._experiments = _Answers[ExperimentState](_EXPERIMENTS_KEPT)
+        self._tags = _Answers[dict[str, str]](_EXPERIMENTS_KEPT)
         self._families = _Answers[tuple[RunState, ...]](_FAMILIES_KEPT)
 
-    def experiment(self, gateway: Gateway, name: str, experiment_id: str) -> ExperimentState:
-        """The experiment of that id, else of that name, which is made when there is none."""
+    def experiment(
+        self, gateway: Gateway, name: str, experiment_id: str, labels: ExperimentLabels = _UNLABELLED
+    ) -> ExperimentState:
+        """The experiment of that id, else of that name, which is made when there is none; it bears the labels now.
+
+        A tag that it is known to have is not set again.
+        """
 
         def ask() -> ExperimentState:
-            return gateway.experiment_by_id(experiment_id) if experiment_id else gateway.experiment(name)
+            if experiment_id:
+                return gateway.experiment_by_id(experiment_id)
+            return gateway.experiment(name, labels.whole())
 
-        return self._experiments.get((gateway.tracking_uri, experiment_id or f"name {name}"), ask)
+        found = self._experiments.get((gateway.tracking_uri, experiment_id or f"name {name}"), ask)
+        known = self._tags.get((gateway.tracking_uri, found.id), lambda: dict(found.tags))
+        for tag, value in labels.missing(known).items():
+            gateway.tag_experiment(found.id, tag, value)
+            known[tag] = value
+        return found
 
     def family(self, gateway: Gateway, experiment: ExperimentState, tag: str, value: str) -> tuple[RunState, ...]:
         """The active runs of the experiment that bear this tag with this value, oldest first."""

@@ -16,7 +16,7 @@ from evaltrail.core.ids import digest
 from evaltrail.core.result import ResultBundle, Status, TaskResult
 from evaltrail.core.values import Json
 from evaltrail.destinations.mlflow.files import Files, run_files
-from evaltrail.destinations.mlflow.labels import Labels, run_params, run_tags, without
+from evaltrail.destinations.mlflow.labels import Labels, experiment_tags, run_params, run_tags, without
 from evaltrail.destinations.mlflow.naming import (
     NAME_CHARACTERS,
     NameMap,
@@ -27,7 +27,9 @@ from evaltrail.destinations.mlflow.open_run import beside_others
 from evaltrail.destinations.mlflow.points import Points, metric_points
 from evaltrail.destinations.mlflow.run_plan import (
     NAME_MAP_FILE,
+    NOTE_TAG,
     TABLE_FILE,
+    ExperimentLabels,
     PlannedArtifact,
     PlannedDataset,
     PlannedTraces,
@@ -108,7 +110,7 @@ def _run(
     traces = _traces(tasks, options) if parent is None else PlannedTraces()
     ours = _our_tags(bundle, tasks, key=key, version=version, layout=options.layout, artifacts=artifacts)
     ours |= {RUN_TYPE_TAG: EVALUATION_RUN} if traces.choice else {}
-    tags = run_tags(ours, bundle, options)
+    tags, above = run_tags(ours, bundle, options), experiment_tags(bundle, options)
     run_name = clean_text(_run_name(bundle, tasks, options, task=task, is_child=parent is not None))
     names = NameMap(metrics=points.renamed, params=params.renamed, tags=tags.renamed, artifacts=files.renamed)
     if names and options.artifact_roles:
@@ -119,10 +121,9 @@ def _run(
         parent_key="" if parent is None else parent.key,
         parent_run_id=options.parent_run_id if parent is None else "",
         run_id=options.run_id if parent is None else "",
-        experiment=""
-        if options.experiment_id
-        else checked_experiment(options.experiment or options.default_experiment),
+        experiment=_experiment(options),
         experiment_id=options.experiment_id,
+        experiment_labels=_experiment_labels(above.values),
         run_name=run_name[:NAME_CHARACTERS],
         user=clean_text(user),
         task=task,
@@ -137,9 +138,27 @@ def _run(
         artifacts=artifacts,
         datasets=_datasets(tasks),
         traces=traces,
-        skipped=(*heard, *points.skipped, *params.skipped, *tags.skipped, *files.skipped, *_cut_name(run_name)),
+        skipped=(
+            *heard,
+            *points.skipped,
+            *params.skipped,
+            *tags.skipped,
+            *above.skipped,
+            *files.skipped,
+            *_cut_name(run_name),
+        ),
         names=names,
     )
+
+
+def _experiment(options: DeliveryOptions) -> str:
+    """The experiment's name; empty where its id says it."""
+    return "" if options.experiment_id else checked_experiment(options.experiment or options.default_experiment)
+
+
+def _experiment_labels(tags: Mapping[str, str]) -> ExperimentLabels:
+    own = {name: value for name, value in tags.items() if name != NOTE_TAG}
+    return ExperimentLabels(tags=own, description=tags.get(NOTE_TAG, ""))
 
 
 def _public(bundle: ResultBundle) -> tuple[Skipped, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 from evaltrail.destinations.mlflow.run_plan import PlannedDataset, PlannedMetric
@@ -12,6 +13,8 @@ from evaltrail.destinations.mlflow.trace import PlannedTrace
 
 ANSWER_LOST = "answer_lost"
 """Code of the error that says: the request went out, and nobody knows whether it was carried out."""
+
+NO_TAGS: Mapping[str, str] = MappingProxyType({})
 
 TERMINAL_STATUSES = frozenset({"FINISHED", "FAILED", "KILLED"})
 
@@ -24,6 +27,8 @@ class ExperimentState:
     name: str
     is_new: bool = False
     """Whether it was made by this very call, so that no run can be in it."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """As they were when it was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +78,12 @@ class Gateway(Protocol):
 
     tracking_uri: str
 
-    def experiment(self, name: str) -> ExperimentState:
-        """The experiment of that name, created when there is none; a deleted one is refused."""
+    def experiment(self, name: str, tags: Mapping[str, str] = NO_TAGS) -> ExperimentState:
+        """The experiment of that name, created with the tags when there is none; a deleted one is refused."""
+        ...
+
+    def tag_experiment(self, experiment_id: str, name: str, value: str) -> None:
+        """Set one tag of an experiment; repeating it changes nothing."""
         ...
 
     def experiment_by_id(self, experiment_id: str) -> ExperimentState:

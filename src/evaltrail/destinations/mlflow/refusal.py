@@ -56,10 +56,11 @@ def not_mlflow(why: str, *, where: str) -> DestinationError:
 
 def deleted_experiment(name: str, experiment_id: str, *, where: str) -> DestinationError:
     """The error for an experiment that was deleted: its name stays taken."""
+    way_back = f"`mlflow experiments restore --experiment-id {experiment_id}`"
     return DestinationError(
-        f"the experiment {name!r} was deleted",
+        f"the experiment {name!r} was deleted, and MLflow keeps its name taken",
         code="deleted_experiment",
-        hint=f"restore it with `mlflow experiments restore --experiment-id {experiment_id}`, or use another name",
+        hint=f"restore it with {way_back}, then `evaltrail sync` sends what waits; or use another name",
         where=where,
     )
 
@@ -80,6 +81,8 @@ def _next_step(status: int, code: str, said: str, where: str) -> str:
         return f"start the server with `--allowed-hosts {address}` (or MLFLOW_SERVER_ALLOWED_HOSTS={address})"
     if status in {401, 403} or code in {"UNAUTHENTICATED", "PERMISSION_DENIED"}:
         return "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, of one who may"
+    if "must be in the 'active' state" in said:
+        return "it was deleted: restore it with `mlflow experiments restore` or `mlflow runs restore`, or name another"
     if status == 413:
         return "raise the size limit of the proxy in front of MLflow"
     if (status in {404, 405} or 300 <= status < 400) and not code:

@@ -19,7 +19,7 @@ from evaltrail.core.values import Json
 from evaltrail.destinations.mlflow.gateway import StockGateway
 from evaltrail.destinations.mlflow.login import read_login
 from evaltrail.destinations.mlflow.patience import Patience
-from evaltrail.destinations.mlflow.port import Batch, ExperimentState, NewRun, RunState
+from evaltrail.destinations.mlflow.port import NO_TAGS, Batch, ExperimentState, NewRun, RunState
 from evaltrail.destinations.mlflow.refusal import (
     EXISTS,
     MISSING,
@@ -40,6 +40,7 @@ from evaltrail.destinations.mlflow.rest_bodies import (
     RunsBody,
     batch_body,
     datasets_body,
+    new_experiment_body,
     new_run_body,
 )
 from evaltrail.destinations.mlflow.run_plan import PlannedDataset
@@ -80,8 +81,8 @@ class RestGateway:
         self._wire = Wire(url, tls=login.tls, connect_s=self._patience.connect_s)
         self._stock: StockGateway | None = None
 
-    def experiment(self, name: str) -> ExperimentState:
-        """The experiment of that name, created when there is none; a deleted one is refused."""
+    def experiment(self, name: str, tags: Mapping[str, str] = NO_TAGS) -> ExperimentState:
+        """The experiment of that name, created with the tags when there is none; a deleted one is refused."""
         query = urlencode({"experiment_name": name})
         try:
             return self._experiment(self._get(f"experiments/get-by-name?{query}", ExperimentBody))
@@ -89,17 +90,21 @@ class RestGateway:
             if error.code != MISSING:
                 raise
         try:
-            made = self._post("experiments/create", {"name": name}, NewExperimentBody)
+            made = self._post("experiments/create", new_experiment_body(name, tags), NewExperimentBody)
         except DestinationError as error:
             if error.code != EXISTS:
                 raise
             return self._experiment(self._get(f"experiments/get-by-name?{query}", ExperimentBody))
-        return ExperimentState(id=made.experiment_id, name=name, is_new=True)
+        return ExperimentState(id=made.experiment_id, name=name, is_new=True, tags=tags)
 
     def experiment_by_id(self, experiment_id: str) -> ExperimentState:
         """The experiment with that id; a deleted one is refused."""
         query = urlencode({"experiment_id": experiment_id})
         return self._experiment(self._get(f"experiments/get?{query}", ExperimentBody))
+
+    def tag_experiment(self, experiment_id: str, name: str, value: str) -> None:
+        """Set one tag of an experiment; repeating it changes nothing."""
+        self._do("experiments/set-experiment-tag", {"experiment_id": experiment_id, "key": name, "value": value})
 
     def create_run(self, run: NewRun) -> RunState:
         """A new run, RUNNING; a lost answer is an error with the code ``answer_lost``."""
@@ -202,7 +207,8 @@ class RestGateway:
         found = body.experiment
         if found.lifecycle_stage == "deleted":
             raise deleted_experiment(found.name, found.experiment_id, where=self._where)
-        return ExperimentState(id=found.experiment_id, name=found.name)
+        tags = {tag.key: tag.value for tag in found.tags}
+        return ExperimentState(id=found.experiment_id, name=found.name, tags=tags)
 
     def _get(self, call: str, shape: type[Body]) -> Body:
         return self._decoded(self._patience.insist(lambda: self._once("GET", f"{_API}/{call}", None)), shape)

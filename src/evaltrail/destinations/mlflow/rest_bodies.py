@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from evaltrail.core.values import Json
@@ -19,12 +19,21 @@ class ErrorBody:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TagPart:
+    """One tag within an answer; MLflow leaves an empty value out."""
+
+    key: str
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExperimentPart:
     """An experiment within an answer."""
 
     experiment_id: str
     name: str
     lifecycle_stage: str = "active"
+    tags: tuple[TagPart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,14 +60,6 @@ class RunInfoPart:
     artifact_uri: str = ""
     start_time: int = 0
     lifecycle_stage: str = "active"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TagPart:
-    """One tag within an answer; MLflow leaves an empty value out."""
-
-    key: str
-    value: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +122,11 @@ class FilesBody:
 
     files: tuple[FilePart, ...] = ()
     next_page_token: str = ""
+
+
+def new_experiment_body(name: str, tags: Mapping[str, str]) -> dict[str, Json]:
+    """Request of experiments/create, with every tag."""
+    return {"name": name, "tags": _pairs(tags.items())}
 
 
 def new_run_body(run: NewRun) -> dict[str, Json]:

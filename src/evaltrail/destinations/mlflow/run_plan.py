@@ -14,6 +14,8 @@ from evaltrail.destinations.mlflow.naming import NameMap
 SAMPLES_FILE = "samples.parquet"
 TABLE_FILE = "eval_results_table.json"
 NAME_MAP_FILE = "name_map.json"
+NOTE_TAG = "mlflow.note.content"
+"""Tag that MLflow shows as the description of a run or an experiment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,25 @@ class PlannedTraces:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExperimentLabels:
+    """What the experiment of a run is to say of itself; what others wrote there under other names stays."""
+
+    tags: Mapping[str, str] = field(default_factory=dict)
+    description: str = ""
+    """Only for an experiment that has none."""
+
+    def whole(self) -> dict[str, str]:
+        """The tags of an experiment that is made now; a description is one of them."""
+        return {NOTE_TAG: self.description, **self.tags} if self.description else dict(self.tags)
+
+    def missing(self, known: Mapping[str, str]) -> dict[str, str]:
+        """The tags that an experiment with these tags lacks, or has with another value."""
+        has_description = bool(known.get(NOTE_TAG))
+        wanted = self.tags if has_description else self.whole()
+        return {name: value for name, value in wanted.items() if known.get(name) != value}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunPlan:
     """Everything one run gets."""
 
@@ -85,6 +106,7 @@ class RunPlan:
     experiment: str = ""
     experiment_id: str = ""
     """Set instead of the name."""
+    experiment_labels: ExperimentLabels = ExperimentLabels()
     run_name: str
     user: str = ""
     task: str = ""

@@ -14,14 +14,13 @@ from evaltrail.destinations.mlflow.outbox import Delivery, Outbox
 from evaltrail.destinations.mlflow.places import Places
 from evaltrail.destinations.mlflow.port import ANSWER_LOST, ExperimentState, Gateway, NewRun, RunState
 from evaltrail.destinations.mlflow.refusal import TOO_LARGE
-from evaltrail.destinations.mlflow.run_plan import PlannedArtifact, RunPlan
+from evaltrail.destinations.mlflow.run_plan import NOTE_TAG, PlannedArtifact, RunPlan
 from evaltrail.destinations.mlflow.trace_landing import LandedTraces, land_traces
 from evaltrail.destinations.mlflow.tracking_uri import run_url, without_login
 
 KEY_TAG = "evaltrail.key"
 _SUPERSEDES = "evaltrail.supersedes"
 _PARENT = "mlflow.parentRunId"
-_NOTE = "mlflow.note.content"
 _MISSING = "there is no file "
 _SAME_PART = ("evaltrail.id", "evaltrail.task")
 REQUIRED_MISSING = "required file missing: "
@@ -143,7 +142,7 @@ class _Landing:
 
     def _experiment(self, given: RunState | None) -> ExperimentState:
         known_id = self._plan.experiment_id if given is None else given.experiment_id
-        return self._places.experiment(self._gateway, self._plan.experiment, known_id)
+        return self._places.experiment(self._gateway, self._plan.experiment, known_id, self._plan.experiment_labels)
 
     def _known_run(self, delivery: Delivery, experiment: ExperimentState, *, fresh: bool) -> RunState | None:
         """The run of an earlier attempt, by its recorded id, else by its key; None when there is none."""
@@ -336,7 +335,7 @@ class _Landing:
     def _kept(self, run: RunState, asked: Mapping[str, str]) -> tuple[Skipped, ...]:
         """What the plan says otherwise than the run that is there, which stays as it is."""
         named = {"run name": ("mlflow.runName", self._plan.run_name)}
-        named["description"] = (_NOTE, self._plan.tags.get(_NOTE, ""))
+        named["description"] = (NOTE_TAG, self._plan.tags.get(NOTE_TAG, ""))
         named |= {f"tag {name}": (name, value) for name, value in asked.items()}
         return tuple(
             Skipped(what=what, why=f"the run is there already and says {run.tags[tag]!r:.80}, not {value!r:.80}")
