@@ -81,7 +81,7 @@ class Endpoint:
         self._limits = limits
         self._wording = wording
         self._key_name = target.api_key_env or "OPENAI_API_KEY"
-        self._transport = Transport(self._address, environ)
+        self._transport = Transport(self._address, environ, is_outside=target.is_outside)
         is_chat = self._address.route == "chat"
         self._read = partial(read_answer, is_chat=is_chat)
         self._read_tools = partial(read_answer, is_chat=is_chat, takes_tools=True)
@@ -161,12 +161,7 @@ class Endpoint:
         reader = LikelihoodReader([len(context) for context, _ in pairs])
         body = encode_json({"model": self._model, "prompt": [start + end for start, end in pairs], **ASK})
         answer = await self._call(self._head_of("completions"), body, reader, is_main=False)
-        return Likelihoods(
-            each=() if answer.error else reader.each,
-            error=answer.error,
-            detail=answer.detail,
-            prompt_tokens=answer.prompt_tokens,
-        )
+        return Likelihoods(answer=answer, each=() if answer.error else reader.each)
 
     async def embed(self, texts: Sequence[str], *, model: str = "") -> tuple[tuple[float, ...], ...]:
         """One vector a text, in order.

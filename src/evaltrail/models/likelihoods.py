@@ -34,10 +34,8 @@ class Likelihoods:
     """One answer: a likelihood for every pair that was asked, or the reason why there is none."""
 
     each: tuple[Likelihood, ...] = ()
-    error: str = ""
-    """As of an Answer; ``no_logprobs`` where the endpoint answers without them."""
-    detail: str = ""
-    prompt_tokens: int | None = None
+    answer: Answer
+    """Its error, or what it cost; ``no_logprobs`` where the endpoint answers without them."""
 
 
 class _Logprobs(msgspec.Struct, gc=False):
@@ -54,6 +52,7 @@ class _Choice(msgspec.Struct, gc=False):
 
 class _Usage(msgspec.Struct, gc=False):
     prompt_tokens: int | None = None
+    completion_tokens: int | None = None
 
 
 class _Body(msgspec.Struct, gc=False):
@@ -91,8 +90,14 @@ class LikelihoodReader:
         if len(known) != len(found):
             return Answer(error="no_logprobs", detail=_NOT_THERE, attempts=attempts)
         self.each = known
-        tokens = body.usage.prompt_tokens if body.usage else None
-        return Answer(text="", prompt_tokens=tokens, latency_s=reply.latency_s, attempts=attempts)
+        used = body.usage or _Usage()
+        return Answer(
+            text="",
+            prompt_tokens=used.prompt_tokens,
+            completion_tokens=used.completion_tokens,
+            latency_s=reply.latency_s,
+            attempts=attempts,
+        )
 
 
 def _likelihood(found: _Logprobs | None, start: int) -> Likelihood | None:

@@ -203,6 +203,13 @@ def _check_request(command: CommandFile, request: EvaluationRequest) -> None:
                 where=str(command.file),
                 hint="leave them out, or hand them on as {param.NAME}",
             )
+    if request.target.is_outside and request.target.url:
+        raise InputError(
+            "a command asks by itself, so that the URL of a request cannot be checked",
+            code="private_url",
+            where=str(command.file),
+            hint="name a server of the operator's",
+        )
 
 
 def _drop_links(folder: Path) -> None:

@@ -6,6 +6,7 @@ import csv
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -20,6 +21,9 @@ from evaltrail.core.ids import did_you_mean, nearest_word
 Fields = Mapping[str, Any]
 SUFFIXES = (".jsonl", ".json", ".csv", ".parquet")
 _MAX_LINE = 64 * 1024 * 1024
+_HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)*/?")
+"""Of a data set, with the parts of a path that mirrors have; the hub's library takes one that begins with a slash for a
+folder of this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +70,37 @@ def find_dataset(name: str, folder: Path, mirror: Path | None, where: str) -> Re
     """
     if name.startswith("hf://"):
         return _find_hub(name, mirror)
-    file = (folder / name).expanduser()
+    file = folder / name
+    with suppress(RuntimeError):  # a home that is nobody's: then it is a name like any other
+        file = file.expanduser()
     if file.suffix.lower() not in SUFFIXES:
         raise InputError(
             f"the data set {name!r} has no known ending", code="bad_dataset", where=where, hint=f"{SUFFIXES} are read"
         )
-    if not file.is_file():
+    if not is_there(file):
         hint = _nearest_file(name, file) or (
             "paths begin in the working folder" if folder == Path() else f"put the file beside the task, in {folder}"
         )
         raise InputError(f"the data set {name!r} is not there", code="missing_dataset", where=where, hint=hint)
     source = name if file == folder / name and not Path(name).is_absolute() else file.name
     return RecordSource(name=file.stem, source=source, files=(file,))
+
+
+def is_hub_name(name: str) -> bool:
+    """Whether a text names a data set of the hub, and no folder of this machine."""
+    try:
+        parts = urlsplit(name)
+    except ValueError:
+        return False
+    return parts.scheme == "hf" and _HUB_NAME.fullmatch(parts.netloc + parts.path) is not None
+
+
+def is_there(file: Path) -> bool:
+    """Whether there is such a file; a name that no file can have is none."""
+    try:
+        return file.is_file()
+    except OSError:  # of a name that is too long
+        return False
 
 
 def _nearest_file(name: str, file: Path) -> str:
@@ -92,6 +115,8 @@ def _nearest_file(name: str, file: Path) -> str:
 
 def _find_hub(name: str, mirror: Path | None) -> RecordSource:
     parts = _hub_parts(name)
+    if not is_hub_name(name):
+        raise _no_name(name)
     path = f"{parts.netloc}{parts.path}".strip("/")
     split = parse_qs(parts.query).get("split", ["test"])[0]
     config = parse_qs(parts.query).get("config", [""])[0]
@@ -134,9 +159,13 @@ def _hub_records(name: str) -> Iterator[Record]:
         from datasets import load_dataset  # noqa: PLC0415  optional, and slow to import
     except ImportError as error:
         raise InputError(f"{name} is not in the local mirror", code="missing_dataset", hint=hint) from error
+    path = f"{parts.netloc}{parts.path}".strip("/")
+    if Path(path).exists():
+        message = f"{name} would be read from the folder {path} here, not from the hub"
+        raise InputError(message, code="bad_dataset", hint="rename the folder, or name the files in it")
     try:
         rows = load_dataset(
-            f"{parts.netloc}{parts.path}",
+            path,
             query.get("config"),
             split=query.get("split", "test"),
             revision=query.get("revision"),

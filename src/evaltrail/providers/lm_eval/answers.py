@@ -14,6 +14,7 @@ import msgspec
 
 from evaltrail.bundle.folders import storage_error
 from evaltrail.core.ids import digest_bytes
+from evaltrail.providers.lm_eval.costs import Cost
 
 _SYNC_S = 1.0
 _encode = msgspec.json.Encoder().encode
@@ -27,6 +28,8 @@ class Kept(msgspec.Struct, frozen=True, omit_defaults=True):
     text: str = ""
     likelihoods: tuple[tuple[float, bool | None], ...] = ()
     """(log-probability, is greedy) of each continuation that was asked together."""
+    cost: Cost = Cost()
+    """What it cost; nothing where an earlier version kept it."""
 
 
 def key_of(*parts: object) -> str:

@@ -25,6 +25,7 @@ from lm_eval.loggers import EvaluationTracker
 from evaltrail.core.errors import EvaltrailError, InputError, StorageError
 from evaltrail.models.endpoint import Endpoint
 from evaltrail.providers.lm_eval.answers import AnswerJournal
+from evaltrail.providers.lm_eval.costs import Costs
 from evaltrail.providers.lm_eval.exchange import ACCESS_VARIABLE, Access, ChildRequest, failure_of
 from evaltrail.providers.lm_eval.mirror import Mirror
 from evaltrail.providers.lm_eval.model import EngineModel
@@ -75,7 +76,7 @@ def _evaluate(request: ChildRequest, access: Access, tally: Tally) -> None:
         )
         tracker = EvaluationTracker(output_path=request.results)
         found = _run_harness(request, access.target.id, model, tracker)
-    _write(found, tracker, Path(request.results))
+    _write(found, tracker, Path(request.results), model.costs)
 
 
 def _run_harness(
@@ -159,8 +160,8 @@ def _keep_templates() -> None:
     environment.from_string = lru_cache(maxsize=1024)(environment.from_string)
 
 
-def _write(found: dict[str, Any], tracker: EvaluationTracker, folder: Path) -> None:
-    """The harness's own files, with what had no answer beside its results.
+def _write(found: dict[str, Any], tracker: EvaluationTracker, folder: Path, costs: Costs) -> None:
+    """The harness's own files, with what had no answer beside its results, and in its rows what they cost.
 
     Raises:
         StorageError: they were not written; the harness itself goes on without them.
@@ -170,6 +171,7 @@ def _write(found: dict[str, Any], tracker: EvaluationTracker, folder: Path) -> N
     found[KEY] = {task: reasons for task, reasons in counts.items() if reasons}
     tracker.save_results_aggregated(found, samples)
     for task, rows in samples.items():
+        costs.mark(task, rows)
         tracker.save_results_samples(task, rows)
     written = {file.name.partition("_")[0] for file in folder.rglob("*") if file.is_file()}
     if written != {"results", "samples"}:

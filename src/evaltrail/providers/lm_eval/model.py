@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import uvloop
 from lm_eval.api.model import LM
 
-from evaltrail.core.answer import Prompt
+from evaltrail.core.answer import Answer, Prompt
 from evaltrail.core.errors import EndpointError
 from evaltrail.core.values import Json
 from evaltrail.models.endpoint import Endpoint
-from evaltrail.models.likelihoods import Likelihoods
 from evaltrail.providers.lm_eval.answers import AnswerJournal, Kept, key_of
+from evaltrail.providers.lm_eval.costs import Cost, Costs
 from evaltrail.providers.lm_eval.exchange import ChildRequest
 from evaltrail.providers.lm_eval.generation import Generation, generation_of
 from evaltrail.providers.lm_eval.tally import Tally
@@ -59,6 +59,7 @@ class EngineModel(LM):  # type: ignore[misc]  # the harness tells no types
         self._tally = tally
         self._generations: dict[str, Generation] = {}
         self.unanswered = Unanswered()
+        self.costs = Costs()
         self.has_begun = False
         """Whether anything was asked."""
 
@@ -199,13 +200,14 @@ class EngineModel(LM):  # type: ignore[misc]  # the harness tells no types
         key = key_of("text", context, generation.body, generation.stops)
         kept = self._journal.take(key)
         if kept is not None:
+            self.costs.note(job.instance, kept.cost)
             return generation.cut(kept.text)
         answer = await endpoint.ask(self._prompt(str(context), generation, job.repeat))
-        self._tally.spend((answer.prompt_tokens or 0) + (answer.completion_tokens or 0))
+        cost = self._spent(job.instance, answer)
         if answer.text is None:
             self._fail([job.instance], answer.error, answer.detail)
             return ""
-        self._journal.keep(Kept(key=key, text=answer.text))
+        self._journal.keep(Kept(key=key, text=answer.text, cost=cost))
         return generation.cut(answer.text)
 
     def _prompt(self, context: str, generation: Generation, repeat: int) -> Prompt:
@@ -230,15 +232,28 @@ class EngineModel(LM):  # type: ignore[misc]  # the harness tells no types
         key = key_of("likelihoods", asked)
         kept = self._journal.take(key)
         if kept is not None:
+            self.costs.note(instances[0], kept.cost)
             return kept.likelihoods
-        found: Likelihoods = await endpoint.likelihoods(asked)
-        self._tally.spend(found.prompt_tokens or 0)
-        if found.error:
-            self._fail(instances, found.error, found.detail)
+        found = await endpoint.likelihoods(asked)
+        cost = self._spent(instances[0], found.answer)
+        if found.answer.error:
+            self._fail(instances, found.answer.error, found.answer.detail)
             return ()
         values = tuple((each.logprob, each.is_greedy) for each in found.each)
-        self._journal.keep(Kept(key=key, likelihoods=values))
+        self._journal.keep(Kept(key=key, likelihoods=values, cost=cost))
         return values
+
+    def _spent(self, instance: Instance, answer: Answer) -> Cost:
+        """What an answer cost, noted for the document that it was asked for."""
+        self._tally.spend((answer.prompt_tokens or 0) + (answer.completion_tokens or 0))
+        cost = Cost(
+            attempts=answer.attempts,
+            prompt_tokens=answer.prompt_tokens,
+            completion_tokens=answer.completion_tokens,
+            latency_s=answer.latency_s,
+        )
+        self.costs.note(instance, cost)
+        return cost
 
     def _fail(self, instances: Sequence[Instance], reason: str, detail: str) -> None:
         self.unanswered.note(instances, reason, detail)

@@ -2,7 +2,8 @@
 
 Source: ``SampleResult`` of its result schema and what its evaluation tracker writes (0.4.0 to 0.4.13). A row of a
 generation holds one request and its answer; a row of a multiple choice holds one request a choice, answered by
-``[log-probability, is greedy]``. A row that our own provider marks as ``unanswered`` has no answer, for that reason.
+``[log-probability, is greedy]``. A row that our own provider marks as ``unanswered`` has no answer, for that reason;
+it also adds what asking cost.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from evaltrail.core.sample import Sample, Score
+from evaltrail.core.sample import Sample, Score, Usage
 from evaltrail.core.values import Json, Scalar
 from evaltrail.readers.heads import mapping, word
 from evaltrail.readers.leaves import number
@@ -22,7 +23,9 @@ from evaltrail.readers.tables import read_json
 
 UNANSWERED = "unanswered"
 _DETAIL = "unanswered_detail"
-_READ = frozenset({"doc_id", "target", "arguments", "resps", "filtered_resps", "metrics", UNANSWERED, _DETAIL})
+_USAGE = "evaltrail_usage"
+_READ = frozenset({"doc_id", "target", "arguments", "resps", "filtered_resps", "metrics", UNANSWERED, _DETAIL, _USAGE})
+_MOST_SPENT = 2**53
 _NO_METRICS = frozenset({"doc", "doc_hash", "prompt_hash", "target_hash", "filter", "task_name"})
 
 
@@ -109,8 +112,25 @@ def _sample(row: Mapping[str, Json], position: int, repeats: _Repeats) -> Sample
         scores=scores,
         error=word(row.get(UNANSWERED)) or ("empty" if output is None else ""),
         detail=word(row.get(_DETAIL)),
+        usage=_usage(mapping(row.get(_USAGE))),
         choice_logprobs=logprobs,
     )
+
+
+def _usage(told: Mapping[str, Json]) -> Usage:
+    """What asking cost, which our own provider adds."""
+    return Usage(
+        attempts=_spent(told.get("attempts")) or 0,
+        prompt_tokens=_spent(told.get("prompt_tokens")),
+        completion_tokens=_spent(told.get("completion_tokens")),
+        latency_s=number(told.get("latency_s")),
+    )
+
+
+def _spent(value: Json) -> int | None:
+    """The count that a value is, 0 among them; None where it is none."""
+    found = number(value)
+    return int(found) if found is not None and 0 <= found < _MOST_SPENT else None
 
 
 def _scores(row: Mapping[str, Json], filter_name: str) -> dict[str, Score]:
