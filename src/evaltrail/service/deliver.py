@@ -14,8 +14,11 @@ from evaltrail.core.result import ResultBundle
 from evaltrail.core.version import VERSION
 from evaltrail.destinations.mlflow.destination import MlflowDestination
 from evaltrail.destinations.mlflow.outbox import Outbox
+from evaltrail.destinations.mlflow.patience import Patience
 from evaltrail.destinations.mlflow.tracking_uri import resolve_tracking_uri
 from evaltrail.destinations.mlflow.writer import REQUIRED_MISSING
+
+_BRIEF = Patience(retry_s=1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +30,13 @@ class Landed:
 
 
 def deliver_folder(
-    folder: Path, options: DeliveryOptions, settings: Settings, *, fresh: bool, progress: Callable[[str], None]
+    folder: Path,
+    options: DeliveryOptions,
+    settings: Settings,
+    *,
+    fresh: bool,
+    progress: Callable[[str], None],
+    is_tried_again: bool = False,
 ) -> Landed:
     """The receipts of a bundle folder.
 
@@ -37,6 +46,7 @@ def deliver_folder(
         settings: fill what the options leave open.
         fresh: it was never delivered before, which saves a search.
         progress: told each step.
+        is_tried_again: the caller comes again by itself: a server that is away is waited for a moment only.
 
     What did not land, and why, is among the errors; nothing is raised once the plan is good.
 
@@ -44,14 +54,21 @@ def deliver_folder(
         InputError: the options cannot be used.
     """
     try:
-        receipts = open_destination(settings).deliver(
+        receipts = open_destination(settings, _BRIEF if is_tried_again else None).deliver(
             read_bundle(folder), complete_options(options, settings), fresh=fresh, progress=progress
         )
     except DestinationError as error:
         return Landed(errors=(error,))
     except (InputError, StorageError) as error:  # the results are safe, only their delivery is not
         return Landed(errors=(DestinationError(error.message, code=error.code, where=error.where, hint=error.hint),))
+    receipts = tuple(replace(each, run_url=page_url(each.run_url, settings)) for each in receipts)
     return Landed(receipts=receipts, errors=tuple(incomplete(receipts)))
+
+
+def page_url(run_url: str, settings: Settings) -> str:
+    """Where people see a run that MLflow's own address shows there."""
+    path = run_url.partition("/#/")[2]
+    return f"{settings.mlflow_ui_url}/#/{path}" if path and settings.mlflow_ui_url else run_url
 
 
 def incomplete(receipts: Iterable[Receipt]) -> Iterator[DestinationError]:
@@ -104,10 +121,19 @@ def complete_options(options: DeliveryOptions, settings: Settings) -> DeliveryOp
     )
 
 
-def open_destination(settings: Settings) -> MlflowDestination:
-    """The destination of these settings."""
+def open_destination(settings: Settings, patience: Patience | None = None) -> MlflowDestination:
+    """The destination of these settings.
+
+    Args:
+        settings: where deliveries wait, and MLflow's own variables.
+        patience: how long it is waited for; None = as suits a person who waits.
+    """
     return MlflowDestination(
-        outbox_folder(settings), VERSION, environ=settings.environ, is_shared=settings.has_shared_home
+        outbox_folder(settings),
+        VERSION,
+        environ=settings.environ,
+        patience=patience,
+        is_shared=settings.has_shared_home,
     )
 
 

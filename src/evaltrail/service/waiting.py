@@ -75,6 +75,26 @@ def forget(beginning: str, settings: Settings, *, tracking_uri: str = "") -> tup
     return found
 
 
+def forget_evaluation(evaluation_id: str, settings: Settings) -> None:
+    """Let nothing of an evaluation wait in the outbox any more, wherever it was to land.
+
+    Raises:
+        BusyError: another process is sending it.
+        StorageError: the outbox cannot be written.
+    """
+    if (outbox_folder(settings) / "outbox.db").is_file():
+        destination = open_destination(settings)
+        destination.forget([each for each in destination.waiting() if _evaluation_id(each) == evaluation_id])
+
+
+def has_begun(evaluation_id: str, settings: Settings) -> bool:
+    """Whether a run of an evaluation was begun that is not complete yet, as far as this home knows."""
+    return (outbox_folder(settings) / "outbox.db").is_file() and any(
+        each.phase != "planned" and _evaluation_id(each) == evaluation_id
+        for each in open_destination(settings).waiting()
+    )
+
+
 def _is_named(delivery: Delivery, beginning: str) -> bool:
     return bool(beginning) and (delivery.key.startswith(beginning) or beginning == _evaluation_id(delivery))
 

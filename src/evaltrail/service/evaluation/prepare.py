@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain, count
+from pathlib import Path
 
 from evaltrail.bundle.write import check_out
 from evaltrail.config.secrets import find_key
@@ -11,13 +14,15 @@ from evaltrail.config.settings import Settings
 from evaltrail.core.errors import InputError
 from evaltrail.core.ids import digest
 from evaltrail.core.ports import Model
+from evaltrail.core.request import EvaluationRequest
 from evaltrail.core.result import Origin, ResultBundle, TaskResult
 from evaltrail.core.values import Json
 from evaltrail.core.version import VERSION
 from evaltrail.models.target import open_model
-from evaltrail.providers.catalog import Task, open_task
+from evaltrail.providers.catalog import Task, is_task_file, open_task
 from evaltrail.providers.native import NativeTask
 from evaltrail.providers.stored import StoredTask
+from evaltrail.service.evaluation.broken_task import BrokenTask
 from evaltrail.service.evaluation.elsewhere import readers_for
 from evaltrail.service.evaluation.judges import SELF_JUDGED, Grading, find_gradings, named_judge, public_judge
 from evaltrail.service.evaluation.order import Order, check_limits
@@ -98,31 +103,14 @@ def prepare(order: Order, settings: Settings) -> Prepared:
     """
     check_limits(order.request.limits, order.allow_unscored)
     request = order.request
-    tasks = order.tasks or tuple(
-        open_task(name, request, datasets_dir=settings.datasets_dir, environ=settings.environ) for name in request.tasks
-    )
-    names = [task.name for task in tasks]
-    for name in names:
-        if names.count(name) > 1:
-            raise InputError(f"two tasks are called {name!r}", code="duplicate_task", hint="rename one of them")
+    tasks = order.tasks or tuple(_opened(request, number, settings) for number in range(len(request.tasks)))
+    for number, task in enumerate(tasks):
+        _check_single(task, tasks[:number])
     key = find_key(request.target, settings.openai_base_url, settings.environ)
-    judge = named_judge(request)
-    gradings = tuple(
-        find_gradings(
-            task.metrics if isinstance(task, NativeTask | StoredTask) else (),
-            settings,
-            default=judge,
-            tested=request.target,
-            may_be_tested=task.provider in SELF_JUDGED,
-        )
-        for task in tasks
-    )
+    gradings = tuple(_gradings(request.of_task(number), task, settings) for number, task in enumerate(tasks))
     prepared = Prepared(order=order, tasks=tasks, key=key, gradings=gradings)
     for task in tasks:
-        if isinstance(task, NativeTask):
-            prepared.open_model(task, settings)
-        elif not isinstance(task, StoredTask):
-            readers_for(task)
+        _check_runnable(prepared, task, settings)
     if order.out is not None:
         check_out(order.out)
     if order.delivery is not None:
@@ -130,3 +118,89 @@ def prepare(order: Order, settings: Settings) -> Prepared:
 
         check_delivery(prepared.unasked(), order.delivery, settings)
     return prepared
+
+
+def prepare_apart(
+    order: Order, settings: Settings, own: Callable[[Settings, int], Settings] = lambda settings, _: settings
+) -> Prepared:
+    """The order, checked task by task: one that cannot be run stands in it as broken, with the reason.
+
+    Args:
+        order: names its tasks.
+        settings: of this process.
+        own: makes of them those of a task, by its number; raises InputError where it must not be opened.
+    """
+    request = order.request
+    refusal: InputError | None = None
+    key = ""
+    try:
+        key = find_key(request.target, settings.openai_base_url, settings.environ)
+    except InputError as error:
+        refusal = error
+    whole = Prepared(order=order, tasks=(), key=key, gradings=())
+    tasks: list[Task] = []
+    gradings: list[tuple[Grading, ...]] = []
+    for number, name in enumerate(request.tasks):
+        try:
+            if refusal is not None:
+                raise refusal
+            its = own(settings, number)
+            task = _opened(request, number, its)
+            _check_single(task, tasks)
+            graded = _gradings(request.of_task(number), task, its)
+            _check_runnable(whole, task, its)
+        except InputError as error:
+            task, graded = _broken(name, request.of_task(number), error, tasks), ()
+        tasks.append(task)
+        gradings.append(graded)
+    return replace(whole, tasks=tuple(tasks), gradings=tuple(gradings))
+
+
+def _opened(request: EvaluationRequest, number: int, settings: Settings) -> Task:
+    return open_task(
+        request.tasks[number],
+        request.of_task(number),
+        datasets_dir=settings.datasets_dir,
+        environ=settings.environ,
+    )
+
+
+def _gradings(request: EvaluationRequest, task: Task, settings: Settings) -> tuple[Grading, ...]:
+    return find_gradings(
+        task.metrics if isinstance(task, NativeTask | StoredTask) else (),
+        settings,
+        default=named_judge(request),
+        tested=request.target,
+        may_be_tested=task.provider in SELF_JUDGED,
+    )
+
+
+def _check_runnable(prepared: Prepared, task: Task, settings: Settings) -> None:
+    """Return where there are a model that can be asked, and readers for what a program leaves.
+
+    Raises:
+        InputError: there are not.
+    """
+    if isinstance(task, NativeTask):
+        prepared.open_model(task, settings)
+    elif not isinstance(task, StoredTask):
+        readers_for(task)
+
+
+def _check_single(task: Task, others: Sequence[Task]) -> None:
+    """Return where no other task is called so: results are told apart by their names.
+
+    Raises:
+        InputError: one is.
+    """
+    if any(task.name == other.name for other in others):
+        raise InputError(f"two tasks are called {task.name!r}", code="duplicate_task", hint="rename one of them")
+
+
+def _broken(name: str, request: EvaluationRequest, error: InputError, others: Sequence[Task]) -> BrokenTask:
+    provider, _, task = name.partition("/")
+    if is_task_file(name):
+        provider, task = "native", Path(name).stem
+    names = chain((task,), (f"{task}_{number}" for number in count(2)))
+    free = next(each for each in names if all(each != other.name for other in others))
+    return BrokenTask(name=free, provider=provider, error=error, settings=request.params)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import chain, count
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
@@ -15,7 +16,9 @@ from evaltrail.bundle import layout
 from evaltrail.bundle.columns import SamplesWriter
 from evaltrail.bundle.folders import link_or_copy, make_private
 from evaltrail.bundle.journal import JournalSamples
+from evaltrail.bundle.write import media_type
 from evaltrail.config.secrets import public_url
+from evaltrail.core.artifact import Artifact
 from evaltrail.core.errors import EvaltrailError
 from evaltrail.core.ports import FolderTask
 from evaltrail.core.request import EvaluationRequest
@@ -29,8 +32,13 @@ from evaltrail.scoring.aggregate import Aggregator
 from evaltrail.service.evaluation.elsewhere import PROGRAM_LOG, Left
 from evaltrail.service.evaluation.judge_facts import without_judge_facts
 from evaltrail.service.evaluation.report import write_report
+from evaltrail.service.evaluation.result_documents import Appraise, document_names, result_document, unappraised
 from evaltrail.service.evaluation.totals import Totals
 from evaltrail.store.work import Work
+
+_TOLD_AS_NONE = frozenset({"tokens_in", "tokens_out"})
+"""Figures that are there only where every answer told them: likelihoods cost no token of an answer."""
+NO_FILES: Mapping[str, bytes] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +66,8 @@ def build_bundle(
     version: str,
     tags: Mapping[str, str] | None = None,
     command: Sequence[str] = (),
+    appraise: Appraise = unappraised,
+    extra_files: Mapping[str, bytes] = NO_FILES,
 ) -> ResultBundle:
     """Write everything but the manifest into a folder; what the manifest has to say.
 
@@ -70,34 +80,60 @@ def build_bundle(
         version: of evaltrail.
         tags: of the result.
         command: how to repeat it; empty = ``evaltrail run``, as the request says.
+        appraise: says what is to be made of the result.
+        extra_files: relative path to content of further artifacts; no path is one that a bundle has anyway.
     """
-    results: list[TaskResult] = []
-    names = {task.name for task in tasks if isinstance(task, NativeTask | StoredTask)}
-    with SamplesWriter(folder / layout.SAMPLES, _metric_names(tasks, asked)) as table:
-        for number, task in enumerate(tasks):
-            if isinstance(task, NativeTask | StoredTask):
-                known = asked.get(task.name) or Asked(samples=JournalSamples(work.journal(number)))
-                results.append(_failed(task, known.error) if known.error else _summarise(task, known, table, version))
-            else:
-                results += _taken_over(task, asked[task.name], table, names)
-    for number, task in enumerate(tasks):
-        if not isinstance(task, NativeTask | StoredTask):
-            _keep_left(asked[task.name], work.place(number), folder / layout.LEFT / str(number))
+    results = _results(folder, work, tasks, asked, version)
     bundle = ResultBundle(
         id=work.state.evaluation_id,
         origin=Origin(producer="evaltrail", version=version),
         model=request.target.id,
-        tasks=tuple(results),
+        tasks=tuple(chain.from_iterable(results)),
         params=_params(request),
         tags=tags or {},
-        status=_status(results),
+        status=_status([*chain.from_iterable(results)]),
         started_at=work.state.started_at,
         ended_at=datetime.now(UTC),
     )
     (folder / layout.REQUEST).write_bytes(msgspec.json.format(public_request(request), indent=1))
     (folder / layout.REPORT).write_text(write_report(bundle, request, command), encoding="utf-8")
     _keep(work, folder)
-    return bundle
+    appraisal = appraise(bundle)
+    (folder / layout.RESULTS).write_bytes(result_document(bundle, appraisal))
+    names = document_names([task.name for task in tasks])
+    documents = {
+        f"{layout.BENCHMARK_RESULTS}/{name}": result_document(bundle, appraisal, own)
+        for name, own in zip(names, results, strict=True)
+    }
+    return replace(bundle, artifacts=tuple(_written(folder, {**documents, **extra_files})))
+
+
+def _results(
+    folder: Path, work: Work, tasks: Sequence[Task], asked: Mapping[str, Asked], version: str
+) -> list[tuple[TaskResult, ...]]:
+    """What each task came to, its samples and what a program left of it put into the folder."""
+    results: list[tuple[TaskResult, ...]] = []
+    names = {task.name for task in tasks if isinstance(task, NativeTask | StoredTask)}
+    with SamplesWriter(folder / layout.SAMPLES, _metric_names(tasks, asked)) as table:
+        for number, task in enumerate(tasks):
+            if isinstance(task, NativeTask | StoredTask):
+                known = asked.get(task.name) or Asked(samples=JournalSamples(work.journal(number)))
+                one = _failed(task, known.error) if known.error else _summarise(task, known, table, version)
+                results.append((one,))
+            else:
+                results.append(tuple(_taken_over(task, asked[task.name], table, names)))
+    for number, task in enumerate(tasks):
+        if not isinstance(task, NativeTask | StoredTask):
+            _keep_left(asked[task.name], work.place(number), folder / layout.LEFT / str(number))
+    return results
+
+
+def _written(folder: Path, files: Mapping[str, bytes]) -> Iterator[Artifact]:
+    for path, content in files.items():
+        file = folder / path
+        make_private(file.parent)
+        file.write_bytes(content)
+        yield Artifact(path=path, file=file, role="extra", media_type=media_type(file))
 
 
 def public_request(request: EvaluationRequest) -> bytes:
@@ -126,26 +162,42 @@ def _taken_over(task: FolderTask, asked: Asked, table: SamplesWriter, names: set
     """
     if asked.error is not None:
         yield replace(_failed(task, asked.error), provider_version=task.provider_version)
+    whole = Totals()
+    read: list[tuple[str, TaskResult, Totals]] = []
     for result in asked.left.results if asked.left is not None else ():
-        totals = Totals()
-        name = _free_name(result.name, task.name, names)
+        name, totals = _free_name(result.name, task.name, names), Totals()
         names.add(name)
         for sample in result.samples or ():
             totals.add(sample)
+            whole.add(sample)
             table.add(name, sample)
-        timed = {} if asked.seconds is None else {"runtime_seconds": asked.seconds}
-        told = {figure: number for figure, number in totals.figures().items() if number}  # else nobody counted
-        counts = result.counts
-        is_failed = counts.total > 0 and counts.scored == 0
-        yield replace(
-            result,
-            name=name,
-            config={**result.config, **task.config()},
-            dataset=task.dataset or result.dataset,
-            usage={**timed, **told, **result.usage},
-            status="failed" if is_failed else result.status,
-            error="no sample could be scored" if is_failed and not result.error else result.error,
-        )
+        read.append((name, result, totals))
+    for name, result, totals in read:
+        is_group = result.name == task.name and result.samples is None
+        yield _own(replace(result, name=name), task, asked.seconds, whole if is_group else totals)
+
+
+def _own(result: TaskResult, task: FolderTask, seconds: float | None, totals: Totals) -> TaskResult:
+    """What a program says of a task, and what we know of it besides.
+
+    Args:
+        result: as the program left it.
+        task: that was asked for.
+        seconds: that the program ran; None = not known.
+        totals: of the result's samples; of a group those of its tasks.
+    """
+    timed = {} if seconds is None else {"runtime_seconds": seconds}
+    figures = totals.figures().items()
+    told = {name: number for name, number in figures if number or name in _TOLD_AS_NONE}  # else nobody counted
+    is_failed = result.counts.total > 0 and result.counts.scored == 0
+    return replace(
+        result,
+        config={**result.config, **task.config()},
+        dataset=task.dataset or result.dataset,
+        usage={**timed, **told, **result.usage},
+        status="failed" if is_failed else result.status,
+        error="no sample could be scored" if is_failed and not result.error else result.error,
+    )
 
 
 def _failed(task: Task, error: EvaltrailError) -> TaskResult:

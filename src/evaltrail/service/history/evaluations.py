@@ -100,7 +100,8 @@ def find_known(settings: Settings, wanted: str, jobs: Sequence[Job] | None = Non
 
 def _unknown(wanted: str, known: Sequence[Job]) -> InputError:
     ids = {job.invocation_id: None for job in known} | {job.id: None for job in known}
-    hint = (nearest(wanted, ids) if wanted else "") or "`evaltrail ls runs` shows them"
+    shown = "`evaltrail ls runs` shows them"
+    hint = nearest(wanted, ids) or f"what no worker has begun: `evaltrail jobs ls`; else {shown}" if wanted else shown
     return InputError(f"no evaluation, invocation or job has the id {wanted!r}", code="unknown_id", hint=hint)
 
 

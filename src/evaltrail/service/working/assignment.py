@@ -8,6 +8,7 @@ from evaltrail.config.logs import RunLog
 from evaltrail.config.settings import Settings
 from evaltrail.jobs.hold import Hold
 from evaltrail.service.evaluation.prepare import Prepared
+from evaltrail.service.working.understanding import Understood
 from evaltrail.store.work import Work
 
 
@@ -21,6 +22,8 @@ class Assignment:
     work: Work
     """Where the job's units put their work down."""
     settings: Settings
+    understood: Understood
+    """What its job asks for."""
 
     def log(self, event: str) -> None:
         """Add an event to the evaluation's log, to which every worker of the job adds its own."""

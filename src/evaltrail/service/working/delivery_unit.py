@@ -11,7 +11,7 @@ from evaltrail.bundle.journal import JoinedSamples
 from evaltrail.bundle.layout import MANIFEST
 from evaltrail.bundle.read import read_bundle
 from evaltrail.bundle.write import copy_bundle, write_bundle
-from evaltrail.core.errors import BusyError, DestinationUnreachableError, EvaltrailError
+from evaltrail.core.errors import EvaltrailError
 from evaltrail.core.result import ResultBundle
 from evaltrail.core.version import VERSION
 from evaltrail.jobs.account import JobDetail, UnitAccount
@@ -21,13 +21,18 @@ from evaltrail.providers.catalog import Task
 from evaltrail.providers.native import NativeTask
 from evaltrail.providers.stored import StoredTask
 from evaltrail.service.deliver import Landed, deliver_folder
+from evaltrail.service.evaluation.broken_task import BrokenTask
 from evaltrail.service.evaluation.elsewhere import read_left
 from evaltrail.service.evaluation.evaluate import shortcomings
 from evaltrail.service.evaluation.judge_facts import judge_facts, judge_tags
 from evaltrail.service.evaluation.order import Result
-from evaltrail.service.evaluation.result_record import recorded
+from evaltrail.service.evaluation.plain_names import with_plain_names
+from evaltrail.service.evaluation.result_documents import unappraised
+from evaltrail.service.evaluation.result_record import OF_RESULT, recorded
 from evaltrail.service.evaluation.summary import Asked, build_bundle
+from evaltrail.service.working.appraising import appraiser, with_verdict
 from evaltrail.service.working.assignment import Assignment
+from evaltrail.service.working.landing import LOST, landing_job, lost, may_pass, mlflow_word, run_ids
 from evaltrail.service.working.ledger_entry import end_failed
 from evaltrail.service.working.places import journals_of, remove_work
 from evaltrail.service.working.stopping import interruptible
@@ -38,22 +43,26 @@ from evaltrail.store.ledger import Ledger
 def do_delivery(assigned: Assignment) -> Done:
     """What became of the whole: its bundle lies in the home, and has landed where it was to.
 
+    A destination that is away keeps nothing open: the bundle is safe, and another job goes on with the delivery.
+
     Raises:
-        DestinationError: MLflow is away; the bundle is safe, and the unit may be done again.
         StorageError: the disk refuses.
         LetGoError: the unit was let go, or is no longer ours.
     """
     settings, job = assigned.settings, assigned.hold.job()
-    failures = _failures(job)
-    if len(failures) == len(assigned.prepared.tasks):
+    failures = _failures(job, len(assigned.prepared.tasks))
+    if len(failures) == len(assigned.prepared.tasks) and assigned.understood.submission is None:
         end_failed(settings, job.job.id, next(iter(failures.values())))
         return Done(verdict="failed")
-    result = _Delivery(assigned, job, failures).result()
+    result, landed = _Delivery(assigned, job, failures).result()
     Ledger(settings.home).end(result.evaluation_id, result.state, recorded(result))
+    if any(map(may_pass, landed.errors)):
+        assigned.hold.queue.submit(landing_job(assigned.hold.claim, job.job.queue))
     verdict = "partially_failed" if result.state == "completed" and _is_lost(result) else result.state
     is_over = not failures and not _is_lost(result)
+    mlflow = mlflow_word(landed.errors) if assigned.prepared.order.delivery is not None else "off"
     return Done(
-        result={"out": str(result.out), "exit_code": result.exit_code},
+        result={"out": str(result.out), "exit_code": result.exit_code, "mlflow": mlflow, LOST: lost(landed.errors)},
         verdict=verdict,
         afterwards=partial(remove_work, settings.home, job.job.id) if is_over else lambda: None,
     )
@@ -73,15 +82,16 @@ class _Delivery:
         self._work = replace(work, state=replace(work.state, started_at=job.job.started_at or work.state.started_at))
         self._folder = self._settings.home / "runs" / job.job.id
         self._log = assigned.log
+        self._submission = assigned.understood.submission
 
-    def result(self) -> Result:
-        """The result, on disk and landed."""
+    def result(self) -> tuple[Result, Landed]:
+        """The result on disk, and what its delivery came to."""
         if not self._is_built():
             self._build()
         if self._order.out is not None:
             copy_bundle(self._folder, self._order.out)
         bundle = read_bundle(self._folder)
-        landed = self._deliver()
+        landed = self._deliver(bundle)
         again = f"`evaltrail jobs retry {bundle.id}` does it again"
         hint = f"{again}; what a harness printed lies in the bundle, below harness/"
         result = Result(
@@ -90,12 +100,7 @@ class _Delivery:
             receipts=landed.receipts,
             errors=(*shortcomings(bundle, self._order.allow_unscored, failed_hint=hint), *landed.errors),
         )
-        for error in landed.errors:
-            if _may_pass(error):
-                if not self._hold.claim.attempts_left:
-                    Ledger(self._settings.home).end(result.evaluation_id, result.state, recorded(result))
-                raise error
-        return result
+        return result, landed
 
     def _is_built(self) -> bool:
         """Whether an earlier attempt left the bundle of just these tasks."""
@@ -119,37 +124,44 @@ class _Delivery:
                 version=VERSION,
                 tags=tags,
                 command=self._order.command,
+                appraise=appraiser(self._submission) if self._submission is not None else unappraised,
             ),
         )
 
     def _asked(self, number: int, task: Task) -> Asked:
         if number in self._failures:
             return Asked(error=self._failures[number])
+        if isinstance(task, BrokenTask):  # what it was answered is kept for a worker that can open it
+            found = task.error
+            raise EvaltrailError(found.message, code=found.code, hint=found.hint, where=found.where)
         units = [unit for unit in self._job.units if _task_of(unit) == number]
         seconds = worked_seconds(units)
         if isinstance(task, NativeTask | StoredTask):
             facts = judge_facts(self._prepared.gradings[number], self._settings.home)
             samples = JoinedSamples(journals_of(self._work, number, task.name))
             return Asked(samples=samples, seconds=seconds, facts=facts)
-        left = next(filter(None, map(_left, units)))
-        return Asked(seconds=seconds, left=read_left(self._work.folder / left, task))
+        left = read_left(self._work.folder / next(filter(None, map(_left, units))), task)
+        if self._submission is not None:
+            left = replace(left, results=tuple(map(with_plain_names, left.results)))
+        return Asked(seconds=seconds, left=left)
 
-    def _deliver(self) -> Landed:
+    def _deliver(self, bundle: ResultBundle) -> Landed:
         if self._order.delivery is None:
             return Landed()
         self._hold.check_ours()
-        with interruptible(self._hold):
+        with interruptible(self._hold, ends_what_it_began=True):
             landed = deliver_folder(
                 self._folder,
-                self._order.delivery,
+                with_verdict(self._order.delivery, self._submission, bundle),
                 self._settings,
                 fresh=self._hold.claim.attempt == 1,
                 progress=lambda step: self._log(f"delivering: {step}"),
+                is_tried_again=True,
             )
         for error in landed.errors:
             self._log(f"not delivered: {error}")
         if landed.receipts:
-            self._hold.note_runs({receipt.task: receipt.run_id for receipt in landed.receipts})
+            self._hold.note_runs(run_ids(landed.receipts))
         return landed
 
 
@@ -173,15 +185,17 @@ def worked_seconds(units: Sequence[UnitAccount]) -> float | None:
     return worked.total_seconds()
 
 
-def _failures(job: JobDetail) -> dict[int, EvaltrailError]:
-    """Task's number to the first error that a unit of it failed with for good."""
+def _failures(job: JobDetail, tasks: int) -> dict[int, EvaltrailError]:
+    """Task's number to the first error that a unit of it failed with for good; where the plan failed, all tasks'."""
     found: dict[int, EvaltrailError] = {}
     for unit in job.units:
         number = _task_of(unit)
-        if number is not None and unit.state != "done":
-            told = unit.error or Failure(code="cancelled", message="it was called off")
-            error = EvaltrailError(told.message, code=told.code, hint=told.hint, where=told.where)
-            found.setdefault(number, error)
+        if unit.state == "done" or unit.is_last:
+            continue
+        told = unit.error or Failure(code="cancelled", message="it was called off")
+        error = EvaltrailError(told.message, code=told.code, hint=told.hint, where=told.where)
+        for each in range(tasks) if number is None else (number,):
+            found.setdefault(each, error)
     return found
 
 
@@ -198,11 +212,6 @@ def _empty_tasks(bundle: ResultBundle) -> set[str]:
     return {task.name for task in bundle.tasks if task.status == "failed" and not task.counts.total}
 
 
-def _may_pass(error: EvaltrailError) -> bool:
-    """Whether a delivery that did not land may land by itself, later: MLflow is away, or another process sends it."""
-    return isinstance(error, DestinationUnreachableError) or error.code == BusyError.default_code
-
-
 def _is_lost(result: Result) -> bool:
-    """Whether something of the result did not land."""
-    return any(error.code not in {"unscored", "task_failed"} for error in result.errors)
+    """Whether something of the result did not land, and will not by itself."""
+    return any(error.code not in OF_RESULT and not may_pass(error) for error in result.errors)

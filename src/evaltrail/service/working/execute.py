@@ -14,17 +14,21 @@ from evaltrail.core.values import Json
 from evaltrail.core.version import VERSION
 from evaltrail.jobs.claim import Claim
 from evaltrail.jobs.hold import Done, Hold
+from evaltrail.service.evaluation.broken_task import BrokenTask
 from evaltrail.service.evaluation.prepare import Prepared
+from evaltrail.service.waiting import has_begun
 from evaltrail.service.working.assignment import Assignment
 from evaltrail.service.working.delivery_unit import do_delivery
+from evaltrail.service.working.landing import LAND, LANDING, do_landing
 from evaltrail.service.working.ledger_entry import begin_entry, end_cancelled, end_failed
-from evaltrail.service.working.order_spec import OrderSpec, check_content, spec_from_json
 from evaltrail.service.working.places import open_work
-from evaltrail.service.working.submit import DELIVER, EVALUATION, TASK, order_of
+from evaltrail.service.working.planning import PLAN, do_plan
+from evaltrail.service.working.submit import DELIVER, EVALUATION, TASK
 from evaltrail.service.working.task_unit import do_task
+from evaltrail.service.working.understanding import Understood, understand
 
-HANDLER = "evaltrail.service.working.execute:UnitExecutor"
-"""Name of what does units, for dispatchers that load it in a process of their own."""
+_KINDS = frozenset({(EVALUATION, PLAN), (EVALUATION, TASK), (EVALUATION, DELIVER), (LANDING, LAND)})
+"""Of a job and its unit."""
 
 
 class UnitExecutor:
@@ -50,7 +54,7 @@ class UnitExecutor:
         claim = hold.claim
         try:
             _check_kind(claim)
-            if claim.is_cancelled:
+            if claim.is_cancelled and not self._has_to_end_its_run(hold):
                 end_cancelled(self._settings, claim.job_id)
                 return Done(verdict="cancelled")
             return self._done(hold)
@@ -59,19 +63,28 @@ class UnitExecutor:
                 self._give_up(claim.job_id, error)
             raise
 
+    def _has_to_end_its_run(self, hold: Hold) -> bool:
+        """Whether all was done and the run begun before a worker died: who cancelled the job came too late."""
+        is_whole = not any(unit.state == "cancelled" for unit in hold.job().units)
+        return is_whole and has_begun(hold.claim.job_id, self._settings)
+
     def _done(self, hold: Hold) -> Done:
         claim = hold.claim
-        spec = spec_from_json(claim.spec)
-        settings = spec.settings(self._settings)
-        with _inside(spec.cwd):
-            prepared = self._order(claim, spec, settings)
+        understood = understand(claim)
+        settings = understood.settings(self._settings)
+        with _inside(understood.spec.cwd):
+            if claim.job_kind == LANDING:
+                return do_landing(hold, understood, settings)
+            prepared = self._order(claim, understood, settings)
             hold.check_ours()
             work = open_work(settings.home, claim.job_id, prepared.total)
-            begin_entry(settings, work, spec.request.target.id, [task.name for task in prepared.tasks])
+            begin_entry(settings, work, prepared.order.request.target.id, [task.name for task in prepared.tasks])
+            own = _within(prepared, claim.slots) if claim.kind == TASK else prepared
+            assigned = Assignment(hold=hold, prepared=own, work=work, settings=settings, understood=understood)
+            if claim.kind == PLAN:
+                return do_plan(assigned)
             if claim.kind == DELIVER:
-                return do_delivery(Assignment(hold=hold, prepared=prepared, work=work, settings=settings))
-            own = _within(prepared, claim.slots)
-            assigned = Assignment(hold=hold, prepared=own, work=work, settings=settings)
+                return do_delivery(assigned)
             return do_task(assigned, *_place(claim.place, len(prepared.tasks)))
 
     def _give_up(self, job_id: str, error: EvaltrailError) -> None:
@@ -79,12 +92,11 @@ class UnitExecutor:
         if not (self._settings.home / "runs" / job_id / MANIFEST).is_file():
             end_failed(self._settings, job_id, error)
 
-    def _order(self, claim: Claim, spec: OrderSpec, settings: Settings) -> Prepared:
-        if self._prepared is None or self._job_id != claim.job_id:
+    def _order(self, claim: Claim, understood: Understood, settings: Settings) -> Prepared:
+        if self._prepared is None or self._job_id != claim.job_id or _may_be_mended(claim, self._prepared):
             self._prepared = None
-            prepared = order_of(spec, settings)
-            check_content(spec, prepared)
-            self._prepared, self._job_id = prepared, claim.job_id
+            self._prepared, self._job_id = understood.prepared(settings), claim.job_id
+        understood.check_unit(claim, self._prepared)
         return self._prepared
 
 
@@ -94,13 +106,22 @@ def _check_kind(claim: Claim) -> None:
     Raises:
         InputError: it is not.
     """
-    if claim.job_kind != EVALUATION or claim.kind not in {TASK, DELIVER}:
+    if (claim.job_kind, claim.kind) not in _KINDS:
         raise InputError(
             f"this worker (evaltrail {VERSION}) knows no job of kind {claim.job_kind!r:.40} with units of kind "
             f"{claim.kind!r:.40}",
             code="unknown_kind",
             hint=f"start workers of the version that accepted it, then `evaltrail jobs retry {claim.job_id}`",
         )
+
+
+def _may_be_mended(claim: Claim, prepared: Prepared) -> bool:
+    """Whether something was found wrong with what the unit is about, so that it is worth another look."""
+    tasks = prepared.tasks
+    match claim.place:
+        case {"task": int(number)}:
+            tasks = tasks[number : number + 1]
+    return any(isinstance(task, BrokenTask) for task in tasks)
 
 
 def _within(prepared: Prepared, slots: int) -> Prepared:

@@ -14,7 +14,7 @@ from evaltrail.config.settings import Settings
 from evaltrail.core.delivery import DeliveryOptions
 from evaltrail.core.errors import InputError
 from evaltrail.core.ids import digest
-from evaltrail.core.request import EvaluationRequest
+from evaltrail.core.request import EvaluationRequest, TaskSettings
 from evaltrail.core.values import Json
 from evaltrail.destinations.mlflow.tracking_uri import public_uri, resolve_tracking_uri
 from evaltrail.providers.catalog import is_task_file
@@ -80,10 +80,18 @@ class OrderSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _KeptRequest(EvaluationRequest):
-    """A request whose fields all have types that can be checked: a recursive one cannot."""
+class _KeptTaskSettings(TaskSettings):
+    """Settings whose fields all have types that can be checked: a recursive one cannot."""
 
     generation: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _KeptRequest(EvaluationRequest):
+    """The same for a request."""
+
+    generation: Mapping[str, Any] = field(default_factory=dict)
+    task_settings: tuple[_KeptTaskSettings, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,10 +40,15 @@ def run_in_loop(work: Callable[[], Coroutine[object, object, _Result]], hold: Ho
 
 
 @contextmanager
-def interruptible(hold: Hold) -> Iterator[None]:
+def interruptible(hold: Hold, *, ends_what_it_began: bool = False) -> Iterator[None]:
     """Interrupt the block, which waits for another program, as Ctrl-C would.
 
     Outside of the main thread nothing can be interrupted: there the program runs to its end.
+
+    Args:
+        hold: the unit.
+        ends_what_it_began: that its job is cancelled meanwhile comes too late for the block: nobody would go on with
+            what it leaves half done elsewhere.
 
     Raises:
         LetGoError: the unit was let go, and the program was ended.
@@ -52,9 +57,14 @@ def interruptible(hold: Hold) -> Iterator[None]:
     if threading.current_thread() is not main:
         yield
         return
+
+    def stop() -> None:
+        if not (ends_what_it_began and hold.reason == "cancelled"):
+            signal.pthread_kill(main.ident or 0, signal.SIGINT)
+
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        with hold.stoppable(lambda: signal.pthread_kill(main.ident or 0, signal.SIGINT)):
+        with hold.stoppable(stop):
             yield
     except KeyboardInterrupt as stopped:
         if not hold.reason:

@@ -10,6 +10,7 @@ from evaltrail.config.context_tags import context_tags
 from evaltrail.config.settings import Settings
 from evaltrail.core.errors import InputError
 from evaltrail.core.ids import digest
+from evaltrail.core.values import Json
 from evaltrail.jobs.hints import Hints
 from evaltrail.jobs.lease import LeaseQueue
 from evaltrail.jobs.order import NewJob, NewUnit, Submitted
@@ -27,8 +28,8 @@ EVALUATION = "evaluation"
 TASK, DELIVER = "task", "deliver"
 """The kinds of their units."""
 _ATTEMPTS = 5
-_DELIVERY_ATTEMPTS = 50
-"""With the pause between them that is four hours of an MLflow that is away; after that `sync` sends it."""
+_DELIVERY_ATTEMPTS = 10
+"""A disk that is full for a while; what MLflow does not take is tried again by a job of its own."""
 _NAME_CHARACTERS = 200
 
 
@@ -96,7 +97,7 @@ def submit_order(
     job = NewJob(
         kind=EVALUATION,
         spec=spec_to_json(checked.spec),
-        units=tuple(_units(prepared)),
+        units=(*task_units(prepared), last_unit()),
         name=", ".join(names)[:_NAME_CHARACTERS],
         queue=queue_name,
         priority=priority,
@@ -119,22 +120,37 @@ def order_of(spec: OrderSpec, settings: Settings) -> Prepared:
     return prepare(spec.order(settings.environ), settings)
 
 
-def _units(prepared: Prepared) -> Iterator[NewUnit]:
+def last_unit() -> NewUnit:
+    """The unit that puts the result together and delivers it."""
+    return NewUnit(kind=DELIVER, max_attempts=_DELIVERY_ATTEMPTS, total=0, is_last=True, runs_when_cancelled=True)
+
+
+def task_units(prepared: Prepared, *, max_attempts: int = _ATTEMPTS, names_content: bool = False) -> Iterator[NewUnit]:
+    """The units that ask an order's tasks.
+
+    Args:
+        prepared: the order.
+        max_attempts: how often each is begun at most.
+        names_content: each holds the identity of its task, which it then has to find again.
+    """
     limits, target = prepared.order.request.limits, prepared.order.request.target
     endpoint = endpoint_of(target.url)
     for number, task in enumerate(prepared.tasks):
         for part in _ranges(task, limits.concurrency):
-            place = {"task": number} if part is None else {"task": number, "start": part.start, "stop": part.stop}
+            place: dict[str, Json] = {"task": number}
+            if part is not None:
+                place |= {"start": part.start, "stop": part.stop}
+            if names_content:
+                place["content"] = task.identity
             total = task.total if part is None else len(part) * task.repeats
             yield NewUnit(
                 kind=TASK,
                 place=place,
                 endpoint=endpoint,
                 slots=limits.concurrency,
-                max_attempts=_ATTEMPTS,
+                max_attempts=max_attempts,
                 total=total or None,
             )
-    yield NewUnit(kind=DELIVER, max_attempts=_DELIVERY_ATTEMPTS, total=0, is_last=True, runs_when_cancelled=True)
 
 
 def _ranges(task: Task, concurrency: int) -> tuple[range | None, ...]:

@@ -1,0 +1,33 @@
+"""Send what waits in the outbox, and note with each evaluation what of it has landed."""
+
+from __future__ import annotations
+
+import msgspec
+
+from evaltrail.config.settings import Settings
+from evaltrail.core.delivery import Receipt
+from evaltrail.destinations.mlflow.destination import Sent
+from evaltrail.service.deliver import open_destination
+from evaltrail.service.evaluation.result_record import with_landed
+from evaltrail.store.ledger import Ledger
+
+
+def send_waiting(settings: Settings) -> tuple[Sent, ...]:
+    """What became of every waiting delivery, tried once each.
+
+    Raises:
+        StorageError: the outbox or the ledger cannot be used.
+    """
+    sent = open_destination(settings).sync()
+    landed: dict[str, list[Receipt]] = {}
+    for each in sent:
+        if each.receipt is not None and each.source_id:
+            landed.setdefault(each.source_id, []).append(each.receipt)
+    ledger = Ledger(settings.home)
+    if landed and ledger.is_there:
+        for evaluation_id, record in ledger.results(tuple(landed)).items():
+            try:
+                ledger.amend(evaluation_id, record, with_landed(record, landed[evaluation_id]))
+            except (msgspec.DecodeError, KeyError, TypeError):  # of another version: it is kept as it is
+                continue
+    return sent
