@@ -99,10 +99,11 @@ def _list(arguments: argparse.Namespace, queue: LeaseQueue) -> int:
     if arguments.json:
         print_json({"ok": True, "exit_code": 0, "jobs": [job_object(job) for job in page.jobs], "total": page.total})
         return 0
-    rows = [[job.id, job.state, _progress(job), job.name, job.created_at.strftime("%F %T")] for job in page.jobs]
-    print_text(
-        table(["id", "state", "done", "name", "accepted (UTC)"], rows, numbers=(2,)) if rows else "nothing is queued"
-    )
+    rows = [
+        [job.id, job.kind, job.state, _progress(job), job.name, job.created_at.strftime("%F %T")] for job in page.jobs
+    ]
+    head = ["id", "kind", "state", "done", "name", "accepted (UTC)"]
+    print_text(table(head, rows, numbers=(3,)) if rows else "nothing is queued")
     if page.total > len(page.jobs):
         print_text(f"and {page.total - len(page.jobs):,} more (--limit N shows them)")
     return 0

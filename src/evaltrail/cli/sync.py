@@ -12,8 +12,9 @@ from evaltrail.cli.show import print_error, print_json, print_notice, print_text
 from evaltrail.config.settings import load_settings
 from evaltrail.core.errors import EvaltrailError, InputError
 from evaltrail.destinations.mlflow.destination import Sent
-from evaltrail.service.deliver import incomplete, open_destination
+from evaltrail.service.deliver import incomplete
 from evaltrail.service.record import error_object
+from evaltrail.service.sending import send_waiting
 from evaltrail.service.waiting import Waiting, forget, list_waiting
 
 EXAMPLE = "evaltrail sync; evaltrail sync --dry-run; evaltrail sync --forget 3f9a81c2"
@@ -48,7 +49,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
 def _send(*, as_json: bool) -> int:
     settings = load_settings()
-    sent = open_destination(settings).sync()
+    sent = send_waiting(settings)
     receipts = [item.receipt for item in sent if item.receipt is not None]
     errors: list[EvaltrailError] = [item.error for item in sent if item.error is not None]
     errors += incomplete(receipts)

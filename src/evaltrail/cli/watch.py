@@ -81,9 +81,8 @@ def _said_of_whole(happening: Happening) -> str:
     data = happening.data
     is_called_off = happening.state in {"cancelling", "cancelled"}
     said = {
-        "released": ""
-        if is_called_off
-        else "all tasks have ended; the last unit puts the result together and delivers it",
+        "released": "" if is_called_off else _released(happening),
+        "timed_out": f"its time is over: {data.get('units')} units that waited have failed",
         "cancelling": "it is being called off",
         "retried": f"{data.get('units')} units wait again",
         "ended": f"ended: {data.get('state')}",
@@ -91,3 +90,9 @@ def _said_of_whole(happening: Happening) -> str:
         "back": f"the database of jobs is back: {data.get('where')}",
     }
     return said.get(happening.kind, "")
+
+
+def _released(happening: Happening) -> str:
+    if not happening.unit_id:
+        return "the job that it comes after has ended"
+    return "all tasks have ended; the last unit puts the result together and delivers it"

@@ -11,6 +11,7 @@ from contextlib import suppress
 from evaltrail.cli import values
 from evaltrail.cli.show import print_json, print_notice, print_text
 from evaltrail.config.secrets import public_url
+from evaltrail.config.service_settings import with_usual_store
 from evaltrail.config.settings import Settings, load_settings
 
 EXAMPLE = "evaltrail worker --concurrency 2"
@@ -33,9 +34,9 @@ def execute(arguments: argparse.Namespace) -> int:
     from evaltrail.jobs.at_work import work_on  # noqa: PLC0415  SQLAlchemy, which few commands need
     from evaltrail.jobs.opening import open_queue  # noqa: PLC0415  the same
     from evaltrail.jobs.worker_process import WorkerOrder  # noqa: PLC0415  the same
-    from evaltrail.service.working.execute import HANDLER  # noqa: PLC0415  the same
+    from evaltrail.service.handling.unit_handler import HANDLER  # noqa: PLC0415  the same
 
-    settings = load_settings()
+    settings = with_usual_store(load_settings())
     if arguments.check:
         return _check(settings, as_json=arguments.json)
     queues = tuple(name.strip() for name in arguments.queues.split(",") if name.strip())

@@ -1,0 +1,34 @@
+"""Which role a request needs, by its method and path."""
+
+from __future__ import annotations
+
+from evaltrail.store.api_keys import Role
+
+_OPEN = frozenset({"/health", "/ready"})
+_LOOKING = frozenset({"GET", "HEAD", "OPTIONS"})
+_EVALUATIONS = ["api", "v1", "evaluations"]
+_CATALOGS = ("collections", "providers")
+
+
+def is_open_path(path: str) -> bool:
+    """Whether a path tells nothing but that the service lives: supervisors ask it, without a key and by any name."""
+    return path in _OPEN
+
+
+def needed_role(method: str, path: str) -> Role:
+    """The least role that a request needs; what is not known to start or end an evaluation needs the highest.
+
+    Args:
+        method: of HTTP, in capitals.
+        path: decoded, without the query.
+    """
+    if method in _LOOKING:
+        return "read"
+    parts = [part for part in path.split("/") if part]
+    if parts[:3] != _EVALUATIONS:
+        return "admin"
+    below = parts[3:]
+    if not below or below[0] not in _CATALOGS:
+        return "submit"
+    starts_collection = method == "POST" and len(below) == 2 and below[0] == "collections"
+    return "submit" if starts_collection else "admin"
