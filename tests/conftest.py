@@ -6,7 +6,7 @@ from hypothesis import settings
 from mlflow_server import shared_url
 
 # A timing never decides a test; 40 examples a law each time add up over the runs.
-settings.register_profile("bounded", deadline=None, max_examples=40)
+settings.register_profile("bounded", deadline=None, max_examples=30)
 settings.load_profile("bounded")
 
 

@@ -39,6 +39,14 @@ def write_task(folder: Path, **changes: object) -> Path:
     return file
 
 
+def native(folder: Path, name: str, count: int = 12, **changes: object) -> Path:
+    """A task file in a folder of its name, with so many records beside it."""
+    folder = folder / name
+    folder.mkdir(exist_ok=True)
+    write_data(folder / "data.jsonl", records(count))
+    return write_task(folder, name=name, **changes)
+
+
 def make_task(
     folder: Path, *, rows: Iterable[object] = (), request: Mapping[str, Any] | None = None, **changes: object
 ) -> NativeTask:

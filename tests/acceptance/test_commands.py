@@ -17,7 +17,22 @@ from tracking import Tracking
 from mlflow_server import free_port
 from mock_endpoint import MockEndpoint
 
-COMMANDS = ("demo", "run", "ls", "status", "info", "logs", "samples", "sync", "doctor", "ui")
+COMMANDS = (
+    "demo",
+    "run",
+    "ls",
+    "status",
+    "info",
+    "logs",
+    "samples",
+    "sync",
+    "doctor",
+    "ui",
+    "serve",
+    "up",
+    "submit",
+    "keys",
+)
 CLOSED = "http://127.0.0.1:1"
 NO_NETWORK = {
     **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"), CLOSED),
@@ -174,6 +189,7 @@ def test_metrics_are_listed(evaltrail):
     assert one_error(evaltrail.here("ls", "providers", "word"))
 
 
+@pytest.mark.slow
 def test_failed_and_unscored_samples_are_chosen(scored):
     """--failed shows what scored below 1, --unscored what has no score; --metric lets one metric decide."""
     assert len(scored.samples()) == 10

@@ -13,7 +13,7 @@ from sums import write_sums
 
 ITEMS = 300
 IN_FLIGHT = 8
-POINTS = [0.0, 0.05, 0.15, 0.25, 0.4, 0.55, 0.7, 0.85, 0.95, 1.0]
+POINTS = [0.0, 0.05, 0.25, 0.4, 0.7, 0.95, 1.0]
 QUICK = {0.4}
 
 

@@ -41,6 +41,7 @@ def test_what_stays_unusable_is_unscored_with_its_reason(evaltrail, endpoint):
     one_error(done)
 
 
+@pytest.mark.slow
 def test_unscored_samples_are_accepted_up_to_a_share(evaltrail, endpoint):
     """--allow-unscored turns the exit code to 0 while the share holds, and changes no count."""
     endpoint.configure(pempty=0.2)

@@ -35,7 +35,7 @@ def theirs(export, **tags):
     return run
 
 
-@pytest.mark.parametrize("runs", ["invocation", "job", "nested"])
+@pytest.mark.parametrize("runs", ["invocation", "job", pytest.param("nested", marks=pytest.mark.slow)])
 def test_the_same_identity_again_changes_nothing(export, tmp_path, runs):
     """The same run ids and the same content, also from another machine; no second run, whatever skip_existing says."""
     export.jobs.add()

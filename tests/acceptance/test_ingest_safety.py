@@ -44,7 +44,7 @@ def with_secrets(folder):
     return write(folder, files)
 
 
-@pytest.mark.parametrize("is_archive", [False, True])
+@pytest.mark.parametrize("is_archive", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_secrets_are_nowhere(evaltrail, tmp_path, mlflow_url, experiment, is_archive):
     """Not in params, tags, metrics, names or artifacts, not on the screen, and not below EVALTRAIL_HOME afterwards."""
     place = with_secrets(tmp_path / "download")
@@ -113,9 +113,8 @@ def test_a_server_that_stumbles_over_one_result_holds_up_no_other(tmp_path, mlfl
     assert Counter(run["info"]["status"] for run in runs_in(mlflow_url, experiment)) == {"FINISHED": 6}
 
 
-@pytest.mark.parametrize(
-    "moment", [30, pytest.param(90, marks=pytest.mark.slow), pytest.param(150, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("moment", [30, 150])
+@pytest.mark.slow
 def test_killed_in_the_middle_of_forty_files_the_same_again_mends_all(
     evaltrail, tmp_path, mlflow_url, experiment, moment
 ):

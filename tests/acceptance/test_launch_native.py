@@ -183,6 +183,7 @@ def test_the_same_task_runs_with_a_baseline_model(launching, endpoint):
     assert one_error(launching("-t", "no_such", "--json"))
 
 
+@pytest.mark.slow
 def test_the_judge_of_a_job_is_told_at_its_end(launching, endpoint):
     """Which model judged, and that nobody has measured it; without one nothing is started."""
     launching.native(count=4)

@@ -33,7 +33,11 @@ def test_a_shipped_task_lands_as_one_run(run, tmp_path, tracking, experiment):
     landed = tracking.run(experiment)
     assert landed.info.status == "FINISHED"
     assert landed.data.tags["evaltrail.task"] == "gsm8k"
-    assert [value for name, value in landed.data.metrics.items() if name.endswith("flexible-extract")] == [0.9]
+    metrics = landed.data.metrics
+    assert [value for name, value in metrics.items() if name.endswith("flexible-extract")] == [0.9]
+    assert (metrics["gsm8k/requests"], metrics["gsm8k/tokens_in"], metrics["gsm8k/tokens_out"]) == (10, 240, 30)
+    assert 0 < metrics["gsm8k/latency_p50"] <= metrics["gsm8k/latency_p95"] < metrics["gsm8k/runtime_seconds"]
+    assert {"results.json", "results/gsm8k.json"} <= tracking.files(landed.info.run_id)
 
 
 @pytest.mark.slow

@@ -154,6 +154,7 @@ def test_stored_verdicts_serve_again_where_they_may(evaltrail):
         assert len(server.bodies) == 2 * ROWS
 
 
+@pytest.mark.slow
 def test_a_judge_that_gives_out_costs_none_of_the_answers(evaltrail, endpoint):
     """The run stops; once the judge is back, the same command asks the model nothing that it has answered."""
     task = write_sums(evaltrail.cwd, 20)

@@ -27,7 +27,10 @@ RECEIPT = {
     *("run_id", "run_url", "experiment_id", "experiment_name", "task"),
     *("metrics_logged", "params_logged", "artifacts_logged", "skipped"),
 }
-ARTIFACTS = {"samples.parquet", "eval_results_table.json", "request.json", "report.md", "logs/run.log"}
+ARTIFACTS = {
+    *("samples.parquet", "eval_results_table.json", "request.json", "report.md", "logs/run.log"),
+    *("results.json", "results/sums.json"),
+}
 BESIDE = {"", "_stderr", "_ci_low", "_ci_high", "_n", "_n_unscored"}
 
 

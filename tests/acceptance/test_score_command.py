@@ -10,6 +10,7 @@ from judge_server import JudgeServer
 from judging_rules import graded
 
 
+@pytest.mark.slow
 def test_stored_answers_get_a_run_of_their_own_without_a_request(evaltrail, endpoint, tracking, experiment):
     """The new run bears the new metrics, every sample, and the tag of its source; the endpoint was not asked."""
     write_sums(evaltrail.cwd, 20)

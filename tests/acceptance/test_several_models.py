@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from installed import one_error
 from sums import write_sums
 
@@ -42,6 +43,7 @@ def test_a_model_that_is_refused_does_not_take_the_others_along(evaltrail, endpo
     assert (good["ok"], good["counts"]["sums"]["total"]) == (True, 10)
 
 
+@pytest.mark.slow
 def test_a_run_that_holds_an_evaluation_takes_no_second_one(evaltrail, endpoint, tracking, experiment):
     """A second evaluation in the same MLFLOW_RUN_ID is refused; the run stays FINISHED with the first one's values."""
     task = write_sums(evaltrail.cwd, 10)

@@ -90,6 +90,7 @@ def units_of(command, identity):
     return command("jobs", "show", identity, "--json").object["units"]
 
 
+@pytest.mark.slow
 def test_a_detached_evaluation_lands_in_mlflow_once(workers, endpoint, tracking, experiment):
     """One finished run, and its receipt with the evaluation."""
     identity = detach(workers, words_for(workers, endpoint, "--experiment", experiment, count=50))
@@ -181,11 +182,13 @@ def test_light_commands_stay_light(workers):
 
 @pytest.mark.slow
 def test_mlflow_that_is_away_is_waited_for(workers, endpoint, tmp_path, mlflow_url):
-    """The bundle is safe, the state says what is waited for, and the delivery is tried again."""
+    """The evaluation is done, its bundle safe, it says what is waited for, and a job goes on with the delivery."""
     words = words_for(workers, endpoint, "--tracking-uri", "http://127.0.0.1:9", count=20)
     identity = detach(workers, words)
     workers.start("worker")
     until(lambda: status(workers, identity)["errors"], seconds=90, pause=0.5)
     waiting = status(workers, identity)
-    assert (waiting["state"], waiting["errors"][0]["code"]) == ("running", "destination_unreachable")
+    assert (waiting["state"], waiting["errors"][0]["code"]) == ("completed", "destination_unreachable")
     assert (Path(waiting["out"]) / "bundle.json").is_file()
+    landing = next(job for job in workers("jobs", "ls", "--json").object["jobs"] if job["kind"] == "landing")
+    assert landing["state"] in {"pending", "running"}

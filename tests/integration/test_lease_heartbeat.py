@@ -117,6 +117,15 @@ def test_a_block_is_left_at_once(queue):
     assert not any(thread.is_alive() for thread in heartbeat._threads)
 
 
+def test_a_unit_that_is_done_soon_costs_no_thread(queue):
+    """Threads begin with the first sign of life: thousands of units may be done before one is due."""
+    queue.submit(some_job())
+    before = {thread for thread in threading.enumerate() if thread.name != "alarm"}
+    with begun(queue, []) as short:
+        assert {thread for thread in threading.enumerate() if thread.name != "alarm"} == before
+    assert short._threads == []
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_thread_that_dies_keeps_no_lease(queue):
     """A progress that cannot be told is a fault of ours: the work stops instead of running twice."""

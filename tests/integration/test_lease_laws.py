@@ -6,16 +6,17 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
-from sqlalchemy import update
+from sqlalchemy import bindparam, select, update
 
 from evaltrail.core.errors import InputError
 from evaltrail.jobs.order import NewUnit
 from evaltrail.jobs.states import ENDED
-from evaltrail.store.tables import UNIT
+from evaltrail.store.tables import JOB, UNIT
 from lease_queues import BROKEN, empty, some_job
 
 ANY = st.integers(min_value=0, max_value=1_000_000)
 LASTS = st.sampled_from([None, NewUnit(is_last=True), NewUnit(is_last=True, runs_when_cancelled=True)])
+_LATE_AT = select(JOB.c.late_at).where(JOB.c.id == bindparam("its"))
 OPEN = {"held", "waiting", "running"}
 
 
@@ -31,6 +32,10 @@ class Laws(RuleBasedStateMachine):
         """Claims whose units were taken back or given up."""
         self.sizes = {}
         self.ends = {}
+        self.after = {}
+        """Job to the one that it comes after."""
+        self.over = set()
+        """Jobs that have ended, if only once."""
         empty(queue)
 
     def a_claim(self, number):
@@ -40,11 +45,21 @@ class Laws(RuleBasedStateMachine):
         del self.held[claim.unit_id]
         self.lost.append(claim)
 
-    @rule(count=st.integers(1, 3), last=LASTS, priority=st.integers(-1, 1), attempts=st.integers(1, 2))
-    def submit(self, count, last, priority, attempts):
+    @rule(
+        count=st.integers(1, 3),
+        last=LASTS,
+        priority=st.integers(-1, 1),
+        attempts=st.integers(1, 2),
+        timeout_s=st.sampled_from([None, 3600.0]),
+        before=st.none() | ANY,
+    )
+    def submit(self, count, last, priority, attempts, timeout_s, before):
         units = (NewUnit(max_attempts=attempts, endpoint=f"http://{priority}"),) * count
-        job = some_job(*units, *([last] if last else []), priority=priority)
-        self.sizes[self.queue.submit(job).job_id] = len(job.units)
+        after = "" if before is None or not self.sizes else list(self.sizes)[before % len(self.sizes)]
+        job = some_job(*units, *([last] if last else []), priority=priority, timeout_s=timeout_s, after=after)
+        job_id = self.queue.submit(job).job_id
+        self.sizes[job_id] = len(job.units)
+        self.after[job_id] = after
 
     @rule()
     def claim(self):
@@ -56,6 +71,8 @@ class Laws(RuleBasedStateMachine):
             return
         assert claim.unit_id not in self.held, "a unit in two hands"
         assert all(claim.attempt > old.attempt for old in self.lost if old.unit_id == claim.unit_id), "a token twice"
+        before = self.after[claim.job_id]
+        assert not before or before in self.over or self.queue.show(before).job.state in ENDED, "begun too early"
         self.held[claim.unit_id] = claim
 
     @precondition(lambda self: self.held)
@@ -88,6 +105,7 @@ class Laws(RuleBasedStateMachine):
         assert beat.is_ours
         state = self.queue.show(claim.job_id).job.state
         assert beat.is_cancelled == (state == "cancelling" and not claim.is_cancelled)
+        assert not (beat.is_late and (claim.is_last or claim.timeout_s is None or state != "running"))
 
     @precondition(lambda self: self.held)
     @rule(number=ANY)
@@ -98,6 +116,20 @@ class Laws(RuleBasedStateMachine):
         swept = self.queue.sweep()
         assert (*swept.freed, *swept.failed) == (claim.unit_id,)
         self.let_go(claim)
+
+    @precondition(lambda self: self.sizes)
+    @rule(number=ANY, is_swept=st.booleans())
+    def run_out_of_time(self, number, is_swept):
+        job_id = list(self.sizes)[number % len(self.sizes)]
+        statement = update(JOB).where(JOB.c.id == job_id, JOB.c.late_at.is_not(None)).values(late_at=1)
+        self.queue._database.write(lambda connection: connection.execute(statement))
+        if is_swept:
+            self.queue.sweep()
+            detail = self.queue.show(job_id)
+            asked = {"its": job_id}
+            is_late = self.queue._database.read(lambda connection: connection.execute(_LATE_AT, asked).scalar())
+            waits = any(unit.state == "waiting" and not unit.is_last for unit in detail.units)
+            assert not (detail.job.state == "running" and is_late == 1 and waits), "late, and still waiting"
 
     @precondition(lambda self: self.lost)
     @rule(number=ANY)
@@ -137,8 +169,11 @@ class Laws(RuleBasedStateMachine):
             is_ended = detail.job.state in ENDED
             assert is_ended == (not OPEN & set(states)), (detail.job.state, states)
             assert is_ended == (detail.job.ended_at is not None)
-            assert "held" not in states or {"waiting", "running"} & set(states), "held for ever"
+            before = self.after[job_id]
+            follows = bool(before) and self.queue.show(before).job.state not in ENDED
+            assert "held" not in states or {"waiting", "running"} & set(states) or follows, "held for ever"
             if is_ended:
+                self.over.add(job_id)
                 assert self.ends.setdefault(job_id, detail.job.state) == detail.job.state, "an end that changed"
             ids = [event.id for event in self.queue.events(job_id)]
             assert ids == sorted(set(ids))
@@ -164,5 +199,5 @@ def assert_laws(queue, examples, steps):
 
 @pytest.mark.slow
 def test_the_queue_keeps_its_laws(queue):
-    """Submit, claim, end, fail, fall silent, speak late, cancel and retry in any order."""
-    assert_laws(queue, 40 if queue._database.dialect == "sqlite" else 8, 60)
+    """Submit, claim, end, fail, fall silent, speak late, run out of time, cancel and retry in any order."""
+    assert_laws(queue, 16 if queue._database.dialect == "sqlite" else 8, 60)

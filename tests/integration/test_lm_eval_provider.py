@@ -58,6 +58,9 @@ def test_a_task_of_texts_scores_what_it_should(tmp_path):
     assert (metric.value, metric.n, stats["total"]) == (0.9, 20, 20)
     assert (found.counts.scored, found.config["generation_kwargs.max_gen_toks"]) == (20, 16)
     assert [sample.output for sample in found.samples][:3] == ["101", "102", "103"]
+    assert found.config["num_fewshot"] == 0
+    assert {(each.usage.attempts, each.usage.prompt_tokens) for each in found.samples} == {(1, 24)}
+    assert all(each.usage.latency_s for each in found.samples)
     body = body_of(stats)
     assert {key: body[key] for key in ("temperature", "max_tokens", "stop")} == {
         "temperature": 0,
@@ -209,6 +212,8 @@ def test_a_group_of_tasks_is_one_run(tmp_path):
         bundle = run_task(make_task("both", mock.url, folder=folder), tmp_path)
     found = {task.name: metrics_of(task)["exact_match,none"] for task in bundle.tasks}
     assert {name: metric.value for name, metric in found.items()} == {"sums": 0.9, "few": 0.0, "both": 0.72}
+    spent = {task.name: [each.usage.attempts for each in task.samples or ()] for task in bundle.tasks}
+    assert spent == {"sums": [1] * 20, "few": [1] * 5, "both": []}
 
 
 @pytest.mark.slow

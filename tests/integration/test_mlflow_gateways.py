@@ -25,6 +25,7 @@ from evaltrail.destinations.mlflow.run_plan import PlannedDataset, PlannedMetric
 from mlflow_server import ask
 
 SHORT = Patience(connect_s=2, read_s=20, retry_s=1, pause_s=0.05)
+TAGS = {"environment": "production", "compliance": "healthcare", "empty": ""}
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def sqlite_uri(tmp_path_factory):
     return f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}"
 
 
-@pytest.fixture(params=["rest", "stock over http", "stock over sqlite"])
+@pytest.fixture(params=["rest", "stock over http", pytest.param("stock over sqlite", marks=pytest.mark.slow)])
 def gateway(request, mlflow_url, sqlite_uri):
     if request.param == "rest":
         opened = RestGateway(mlflow_url, environ={}, patience=SHORT)
@@ -51,11 +52,16 @@ def new_run(experiment, **tags):
     return NewRun(experiment_id=experiment.id, name="a run", user="ann", started_ms=1_000_000, tags=tags)
 
 
-def read_back(gateway, run_id):
-    """Params and metrics as MLflow's own client sees them."""
+def client_of(gateway):
+    """MLflow's own client."""
     from mlflow.tracking import MlflowClient  # noqa: PLC0415 - after the gateway has silenced its import
 
-    return MlflowClient(gateway.tracking_uri).get_run(run_id)
+    return MlflowClient(gateway.tracking_uri)
+
+
+def read_back(gateway, run_id):
+    """Params and metrics as MLflow's own client sees them."""
+    return client_of(gateway).get_run(run_id)
 
 
 def test_an_experiment_is_made_once_and_found_again(gateway):
@@ -90,6 +96,33 @@ def test_a_deleted_experiment_is_refused_with_the_way_back(gateway, experiment):
     assert f"restore --experiment-id {experiment.id}" in refusal.value.hint
     with pytest.raises(DestinationError, match="deleted"):
         gateway.experiment_by_id(experiment.id)
+
+
+def test_an_experiment_is_born_with_its_tags_and_gets_more(gateway):
+    """Every gateway: made with tags in one call, empty values kept; one more is set, and set again; others stay."""
+    name = f"tags {new_id()}"
+    made = gateway.experiment(name, TAGS)
+    assert (made.is_new, made.tags) == (True, TAGS)
+    for value in ("", "staging"):
+        gateway.tag_experiment(made.id, "environment", value)
+        found = gateway.experiment(name, {"not": "set on what is there"})
+        assert (found.id, found.is_new) == (made.id, False)
+        assert {**TAGS, "environment": value}.items() <= found.tags.items()
+        assert "not" not in found.tags
+    assert gateway.experiment_by_id(made.id).tags == found.tags
+    assert client_of(gateway).get_experiment(made.id).tags["environment"] == "staging"
+
+
+def test_a_run_and_a_tag_for_a_deleted_experiment_are_refused_with_the_way_back(gateway):
+    """Deleted after its id was looked up: the error says what to do."""
+    made = gateway.experiment(f"gone {new_id()}")
+    client_of(gateway).delete_experiment(made.id)
+    with pytest.raises(DestinationError, match="deleted") as refusal:
+        gateway.tag_experiment(made.id, "a", "b")
+    assert "mlflow experiments restore" in refusal.value.hint
+    with pytest.raises(DestinationError, match="deleted") as refusal:
+        gateway.create_run(new_run(made))
+    assert "restore" in refusal.value.hint
 
 
 def test_an_unknown_experiment_id_is_refused(gateway):

@@ -83,7 +83,7 @@ def destination(tmp_path):
     return MlflowDestination(tmp_path / "outbox", "0", environ={}, patience=SHORT)
 
 
-@pytest.fixture(params=["rest", "stock over sqlite"])
+@pytest.fixture(params=["rest", pytest.param("stock over sqlite", marks=pytest.mark.slow)])
 def uri(request, mlflow_url, tmp_path_factory):
     return mlflow_url if request.param == "rest" else f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}"
 

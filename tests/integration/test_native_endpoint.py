@@ -74,7 +74,8 @@ def test_a_task_against_an_endpoint_scores_what_it_should(order, settings):
     assert outputs(result)[:3] == ["101", "102", "103"]
     assert read_bundle(result.out).tasks[0].counts.scored == 50
     assert {file.name for file in result.out.iterdir()} == {
-        *("bundle.json", "request.json", "samples.parquet", "report.md", "logs", "answers")
+        *("bundle.json", "request.json", "samples.parquet", "report.md", "logs", "answers"),
+        *("results.json", "results"),
     }
 
 

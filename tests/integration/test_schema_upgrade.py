@@ -11,7 +11,7 @@ from sqlalchemy import column, insert, table
 
 from evaltrail.store import schema
 from evaltrail.store.database import open_database
-from evaltrail.store.engines import WRITES, database_url, make_engine
+from evaltrail.store.engines import begin, database_url, make_engine
 from lease_queues import DIALECTS, lease_queue
 from private_servers import fresh_database
 
@@ -36,7 +36,8 @@ def rows(into, **values):
 def make_first_version(url):
     """Tables of version 0001 with one job whose unit waits."""
     engine = make_engine(database_url(url, Path("/nowhere")), "normal")
-    with engine.execution_options(**{WRITES: True}).begin() as connection:
+    with engine.begin() as connection:
+        begin(connection, is_writing=True)
         config = Config()
         config.set_main_option("path_separator", "os")
         config.set_main_option("script_location", str(Path(schema.__file__).with_name("migrations")))

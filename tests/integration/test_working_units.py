@@ -21,7 +21,7 @@ from evaltrail.store.ledger import Ledger
 from judge_server import JudgeServer
 from lease_queues import run_out
 from mlflow_proxy import unreliable
-from native_tasks import records, write_data, write_task
+from native_tasks import native
 from order_shop import Shop
 
 FAILING = "import sys; sys.exit('no licence')"
@@ -36,13 +36,6 @@ def shop(tmp_path):
 def queue(shop):
     with open_queue(shop.settings) as opened:
         yield opened
-
-
-def native(folder, name, count=12, **changes):
-    folder = folder / name
-    folder.mkdir(exist_ok=True)
-    write_data(folder / "data.jsonl", records(count))
-    return write_task(folder, name=name, **changes)
 
 
 def plain(bundle):
@@ -128,23 +121,25 @@ def test_judges_of_ranges_keep_their_answers_apart(tmp_path):
 
 
 @pytest.mark.slow
-def test_mlflow_away_keeps_the_bundle_and_is_tried_again(shop, queue, tmp_path, mlflow_url):
-    """The job goes on, the reason is told, and the delivery lands once MLflow is there."""
+def test_mlflow_away_keeps_nothing_open_and_lands_by_itself(shop, queue, tmp_path, mlflow_url):
+    """The evaluation ends with its result and the reason; another job goes on with the delivery until it has landed."""
     is_away = [True]
     with unreliable(mlflow_url, lambda *_: "refuse" if is_away[0] else "forward") as proxy:
         options = DeliveryOptions(tracking_uri=proxy.url, experiment=f"queued {tmp_path.name}")
         accepted = shop.submit(queue, native(tmp_path, "fine"), delivery=options)
         executor = UnitExecutor(shop.settings)
-        for _ in range(2):
+        for _ in range(3):
             carry_out(Hold(queue, queue.claim("here")), queue, executor, first_pause_s=0.0)
-        waiting = shop.described(accepted.job_id)
-        assert (waiting["state"], waiting["errors"][0]["code"]) == ("running", "destination_failing")
+        ended = queue.show(accepted.job_id)
+        assert (ended.job.state, ended.units[-1].result["mlflow"]) == ("completed", "pending")
+        assert shop.result(accepted.job_id)["errors"][0]["code"] == "destination_failing"
         assert shop.bundle(accepted.job_id).status == "completed"
         is_away[0] = False
         shop.work_off(queue)
-    job = queue.show(accepted.job_id).job
-    assert (job.state, job.run_ids[""]) == ("completed", shop.result(accepted.job_id)["receipts"][0]["run_id"])
-    assert not shop.described(accepted.job_id)["errors"]
+    job, landing = queue.show(accepted.job_id).job, queue.list(kind="landing").jobs[0]
+    assert (landing.state, landing.parent) == ("completed", job.id)
+    assert job.run_ids[""] == shop.result(job.id)["receipts"][0]["run_id"]
+    assert not shop.described(job.id)["errors"]
 
 
 def test_the_same_key_is_the_same_evaluation(shop, queue, tmp_path):

@@ -51,6 +51,12 @@ def test_a_cancelled_run_is_not_said_to_deliver():
     """Its last unit only puts things in order."""
     assert "delivers" in happening_line(happening("released", "j.1"))
     assert happening_line(happening("released", "j.1", so_far="cancelling")) == ""
+    assert happening_line(happening("released")) == "the job that it comes after has ended"
+
+
+def test_that_the_time_is_over_is_told():
+    """With how much was not begun."""
+    assert happening_line(happening("timed_out", units=4)) == "its time is over: 4 units that waited have failed"
 
 
 def test_programs_get_the_event_and_how_far_the_whole_is():

@@ -13,6 +13,7 @@ from child import run_child
 from evaltrail.core.errors import EndpointError, InputError
 from evaltrail.jobs.encoding import from_text, moment, moment_if, to_text
 from evaltrail.jobs.failure import failure_from_text, failure_of, failure_to_text
+from evaltrail.jobs.lateness import timed_out
 from evaltrail.jobs.order import NewJob, NewUnit, check_order
 
 JSON = st.recursive(
@@ -35,6 +36,17 @@ JSON = st.recursive(
         ({"kind": ""}, "kind"),
         ({"queue": ""}, "queue"),
         ({"idempotency_key": "k" * 501}, "idempotency_key"),
+        ({"kind": "k" * 101}, "kind"),
+        ({"id": "../../elsewhere"}, "id"),
+        ({"id": "0123456789abcdef0"}, "id"),
+        ({"timeout_s": 0.0}, "timeout_s"),
+        ({"timeout_s": float("nan")}, "timeout_s"),
+        ({"timeout_s": float("inf")}, "timeout_s"),
+        ({"labels": {"": "v"}}, "labels"),
+        ({"labels": {"k": "v" * 501}}, "labels.k"),
+        ({"labels": {"\N{SNOWMAN}" * 200: "\N{GRINNING FACE}" * 500}}, "labels." + "\N{SNOWMAN}" * 80),
+        ({"labels": {"k": "nul\0"}}, "labels.k"),
+        ({"labels": {str(number): "" for number in range(201)}}, "labels"),
     ],
 )
 def test_what_no_queue_could_keep_is_refused(changes, where):
@@ -42,6 +54,22 @@ def test_what_no_queue_could_keep_is_refused(changes, where):
     with pytest.raises(InputError) as caught:
         check_order(NewJob(**{"kind": "evaluate", "spec": {}, "units": (NewUnit(),), **changes}))
     assert caught.value.where == where
+
+
+def test_labels_and_a_time_out_are_taken():
+    """A label's value may be empty; hours are no limit."""
+    check_order(NewJob(kind="k", spec={}, units=(NewUnit(),), labels={"tag:a": "", "b": "c"}, timeout_s=86_400.0))
+
+
+@pytest.mark.parametrize(
+    ("timeout_s", "words"), [(3600, "60 minutes"), (60, "1 minute "), (90, "1.5 minutes"), (864_000, "14400 minutes")]
+)
+def test_a_unit_without_time_says_how_long_it_had(timeout_s, words):
+    """In minutes, as it was asked for, and how to go on."""
+    failure = timed_out("feed", timeout_s)
+    assert failure.code == "timed_out"
+    assert words in failure.message
+    assert "jobs retry feed" in failure.hint
 
 
 @given(JSON)

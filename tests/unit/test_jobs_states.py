@@ -49,6 +49,7 @@ def test_a_cancelled_job_whose_units_were_all_done_is_completed():
     assert ended_state(frozenset({"done"}), "done", is_cancelling=True) == "completed"
     assert ended_state(frozenset({"done"}), "done", is_cancelling=True, verdict="cancelled") == "cancelled"
     assert ended_state(frozenset({"done", "failed"}), "cancelled", is_cancelling=True) == "cancelled"
+    assert ended_state(frozenset({"done", "failed"}), "done", is_cancelling=True) == "partially_failed"
 
 
 @given(UNIT_ENDS, LAST_ENDS, st.booleans(), VERDICTS)

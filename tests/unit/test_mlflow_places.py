@@ -23,7 +23,8 @@ class Slow:
         self.failure = failure
         self.together = threading.Barrier(2, timeout=5)
 
-    def experiment(self, name):
+    def experiment(self, name, tags):
+        assert tags == {}
         self.asked.append(name)
         time.sleep(0.05)
         if self.failure is not None:

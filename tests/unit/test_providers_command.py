@@ -164,6 +164,7 @@ def test_only_files_of_the_operators_folder_are_commands(make, name):
         ({"limits": RequestLimits(rpm=60)}, "takes no rpm"),
         ({"generation": {"temperature": 0}}, "generation settings"),
         ({"target": ModelTarget(id="m", url="u", headers={"X": "y"})}, "request headers"),
+        ({"target": ModelTarget(id="m", url="http://u", is_outside=True)}, "cannot be checked"),
     ],
 )
 def test_a_setting_that_would_not_reach_the_program_is_refused(make, request_, told):

@@ -216,3 +216,26 @@ def test_a_hub_name_cannot_leave_the_mirror(tmp_path, name):
     """A name is no path."""
     with pytest.raises(InputError, match="is no data set name"):
         find_dataset(name, tmp_path, tmp_path, "w")
+
+
+@pytest.mark.parametrize("name", ["hf:///etc", "hf:////etc", "hf://~/data", "hf://.", "hf://a b/c"])
+def test_name_of_the_hub_is_no_folder_of_this_machine(tmp_path, name):
+    """The hub's library would read a folder that such a name means."""
+    with pytest.raises(InputError, match="no data set name"):
+        find_dataset(name, tmp_path, None, "t.yaml: dataset")
+
+
+def test_folder_beside_us_is_not_taken_for_the_hub(tmp_path, monkeypatch):
+    """What is said to be of the hub comes from the mirror or the hub."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "org" / "name").mkdir(parents=True)
+    (tmp_path / "org" / "name" / "test.jsonl").write_text('{"q": "of this machine"}\n')
+    with pytest.raises(InputError):
+        list(find_dataset("hf://org/name?split=test", tmp_path, None, "t.yaml: dataset"))
+
+
+@pytest.mark.parametrize("name", ["~nobody-of-that-name/x.jsonl", "a" * 3000 + ".jsonl"])
+def test_name_that_no_file_can_have_is_not_there(tmp_path, name):
+    """It is told as any other that is not there."""
+    with pytest.raises(InputError, match="is not there"):
+        find_dataset(name, tmp_path, None, "t.yaml: dataset")

@@ -6,6 +6,7 @@ import sqlite3
 import stat
 import threading
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -147,14 +148,15 @@ def test_tables_that_were_begun_by_a_process_that_died_are_made_anew(tmp_path, o
     program = """
         import os, sys
         from pathlib import Path
-        from evaltrail.store.engines import database_url, make_engine
+        from evaltrail.store.engines import begin, database_url, make_engine
         from evaltrail.store.schema import bring_up
         from sqlalchemy import text
 
         engine = make_engine(database_url("", Path(sys.argv[1])), "normal")
 
         def die_before_commit(work):
-            with engine.execution_options(evaltrail_writes=True).begin() as connection:
+            with engine.begin() as connection:
+                begin(connection, is_writing=True)
                 work(connection)
                 assert connection.execute(text("SELECT count(*) FROM job")).scalar() == 0
                 os._exit(9)
@@ -265,3 +267,15 @@ def test_threads_write_side_by_side(tmp_path, opened):
     for thread in threads:
         thread.join()
     assert len(caps(database)) == 200
+
+
+def test_the_version_is_another_one_after_each_change(opened, tmp_path):
+    """Whoever makes it, and only then: what was read is known to be what is there."""
+    ours, other = opened(tmp_path), opened(tmp_path)
+    met = [ours.version(), ours.version()]
+    for database, endpoint in ((ours, "a"), (other, "b")):
+        caps(database)
+        met.append(ours.version())
+        database.write(add_cap(endpoint))
+        met.append(ours.version())
+    assert [after != before for before, after in pairwise(met)] == [False, False, True, False, True]
