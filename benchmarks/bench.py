@@ -34,6 +34,7 @@ PARTS = {
     "judge_peer": "Judging",
     "lease_queue": "Queue",
     "lm_eval_peer": "lm-evaluation-harness through our engine",
+    "service_peer": "Service",
     "workers": "Workers",
 }
 """Module to title; each has ``run(repeats)`` and ``WAY``."""

@@ -3,7 +3,7 @@
 Usage: python benchmarks/durability.py [--points N] [--seed N] [BACKEND...]
 
 The scenarios and their checks are those of the tests; here more points are killed. A backend whose servers are not
-installed is left out, and said to be.
+installed is left out, and said to be; the table of all of them is kept in benchmarks/RESULTS.md.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "acceptance"))
 
 import proof_scenarios
+from bench import keep, machine
 from mock_endpoint import MockEndpoint
 from proof_backends import BACKENDS, Backend, Servers, why_not
 from proof_trial import IN_FLIGHT, LEASE_S, Account, Outcome, unbroken
@@ -109,12 +110,14 @@ def main() -> int:
     given = parser.parse_args()
     missing = {name: why_not(name) for name in given.backends if why_not(name)}
     names = [name for name in given.backends if name not in missing]
-    began = time.monotonic()
+    began, setting = time.monotonic(), machine()
     with ExitStack() as stack, MockEndpoint() as endpoint, tempfile.TemporaryDirectory() as folder:
         place = Place(endpoint, Path(folder), Servers(stack))
         rows, is_good = measure(place, names, points=given.points, seed=given.seed)
-    print(table(rows))
-    print(f"\n{WAY} {time.monotonic() - began:.0f} s in all.")
+    text = f"{table(rows)}\n\n{WAY} {time.monotonic() - began:.0f} s in all."
+    print(text)
+    if names == list(BACKENDS) and is_good:
+        keep(f"## Durability\n\n{text}", setting)
     for name, reason in missing.items():
         print(f"{name} was left out: {reason}.")
     return 0 if is_good else 1
