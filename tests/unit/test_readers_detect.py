@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -51,6 +52,14 @@ def nobody():
         yield
     finally:
         os.seteuid(0)
+
+
+@pytest.fixture
+def open_folder():
+    """A folder everybody may walk into: the test runner closes its own ones, at any time, to all but their owner."""
+    with TemporaryDirectory(prefix="evaltrail-open-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
 
 
 def put(folder: Path, *names: str) -> Path:
@@ -149,25 +158,17 @@ def test_a_link_that_was_given_itself_is_followed(tmp_path):
     assert claimed(find_results(tmp_path / "a.json", {"one": reader}), tmp_path) == ["a.json"]
 
 
-def test_what_cannot_be_opened_is_an_error_and_the_walk_goes_on(tmp_path):
+def test_what_cannot_be_opened_is_an_error_and_the_walk_goes_on(open_folder):
     """It may be a result: a file or folder without permission, a name that is no text; each by its path."""
-    put(tmp_path, "a.json", "closed.json", "closed/a.json", "z.json")
+    put(open_folder, "a.json", "closed.json", "closed/a.json", "z.json")
     for name in ("closed.json", "closed"):
-        (tmp_path / name).chmod(0)
-    Path(os.fsdecode(bytes(tmp_path) + b"/\xff.json")).touch()
-    ways = [tmp_path, *tmp_path.parents]
-    before = {way: way.stat().st_mode for way in ways if way.stat().st_uid == os.getuid() and way != Path("/")}
-    try:
-        for way, mode in before.items():
-            way.chmod(mode | 0o055)
-        with nobody():
-            found = list(find_results(tmp_path, {"one": Claims(a_json=1, z_json=1)}))
-    finally:
-        for way, mode in before.items():
-            way.chmod(mode)
-        (tmp_path / "closed").chmod(0o700)
-    assert claimed(found, tmp_path) == ["a.json", "z.json"]
-    errors = {os.path.relpath(item.where, tmp_path): item for item in found if isinstance(item, InputError)}
+        (open_folder / name).chmod(0)
+    Path(os.fsdecode(bytes(open_folder) + b"/\xff.json")).touch()
+    with nobody():
+        found = list(find_results(open_folder, {"one": Claims(a_json=1, z_json=1)}))
+    (open_folder / "closed").chmod(0o700)
+    assert claimed(found, open_folder) == ["a.json", "z.json"]
+    errors = {os.path.relpath(item.where, open_folder): item for item in found if isinstance(item, InputError)}
     assert set(errors) == {"closed.json", "closed", "\\udcff.json"}
     assert "Permission denied" in errors["closed"].message
     assert "UTF-8" in errors["\\udcff.json"].message

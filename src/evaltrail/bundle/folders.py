@@ -39,15 +39,20 @@ def make_private(folder: Path) -> Path:
     return folder
 
 
-def write_whole(file: Path, data: bytes) -> None:
+def write_whole(file: Path, data: bytes, *, is_private: bool = False) -> None:
     """Put the bytes under a name so that a reader sees the old file or the new one, never a half.
+
+    Args:
+        file: is made, or replaced.
+        data: all of it.
+        is_private: the file is for its owner only, from its first byte on.
 
     Raises:
         StorageError: the disk refuses.
     """
     temporary = beside(file)
     try:
-        with temporary.open("wb") as out:
+        with open(temporary, "wb", opener=_open_private if is_private else None) as out:
             out.write(data)
             out.flush()
             os.fsync(out.fileno())
@@ -55,6 +60,10 @@ def write_whole(file: Path, data: bytes) -> None:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise storage_error(error, file) from error
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CLOEXEC, 0o600)
 
 
 def beside(wanted: Path, end: str = "tmp") -> Path:

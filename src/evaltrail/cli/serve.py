@@ -34,8 +34,6 @@ def execute(arguments: argparse.Namespace) -> int:
     settings = with_usual_store(load_settings(dotenv=None))  # whoever can write to the working folder says nothing here
     service = load_service_settings(settings, host=arguments.host, port=arguments.port)
 
-    os.umask(0o077)  # what the service writes is for its own user
-
     def tell(address: str) -> None:
         if arguments.json:
             print_json({"ok": True, "exit_code": 0, "url": address, "docs": f"{address}/docs"})
@@ -45,5 +43,9 @@ def execute(arguments: argparse.Namespace) -> int:
         if service.auth == "none":
             print_notice("no key is asked for: whoever reaches this address may use it")
 
-    serve(settings, service, started=tell)
+    before = os.umask(0o077)  # what the service writes is for its own user
+    try:
+        serve(settings, service, started=tell)
+    finally:
+        os.umask(before)
     return 0

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -72,11 +71,7 @@ def write_spec(folder: Path, spec: JobSpec) -> None:
     Raises:
         StorageError: the disk refuses.
     """
-    before = os.umask(0o077)
-    try:
-        write_whole(folder / SPEC, msgspec.json.encode(spec))
-    finally:
-        os.umask(before)
+    write_whole(folder / SPEC, msgspec.json.encode(spec), is_private=True)
 
 
 def read_spec(folder: Path) -> JobSpec:
