@@ -10,7 +10,7 @@ from proof_trial import LEASE_S, SLACK_S
 
 pytestmark = pytest.mark.slow
 
-POINTS = 8
+POINTS = 6
 
 
 def test_killed_at_random_points_it_lands_whole_and_once(place, tracking, experiment, mlflow_url):
@@ -33,12 +33,3 @@ def test_a_unit_that_kills_its_workers_fails_alone(place):
     account, units = proof_scenarios.poisoned(place, "sqlite")
     place.expect(account, "partially_failed")
     assert units == GIVEN_UP
-
-
-def test_however_it_is_run_the_results_are_equal(place):
-    """Embedded, by Celery, and with five kills: the same metrics, counts and samples, ordered by sample."""
-    ways = [("sqlite", 0), ("rabbitmq", 0), ("sqlite", 5)]
-    accounts = [proof_scenarios.killed_in_turn(place, name, kills=kills) for name, kills in ways]
-    for account in accounts:
-        place.expect(account)
-    assert accounts[0].result == accounts[1].result == accounts[2].result

@@ -88,7 +88,7 @@ def test_port_that_is_taken_is_told_with_the_next_step(evaltrail):
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
 def test_wide_door_without_keys_is_refused(evaltrail, host, tmp_path):
-    """Beyond this machine the service asks for keys, or is told in words not to; what called it keeps its file modes."""
+    """Beyond this machine the service asks for keys, or is told in words not to; who called it keeps its file modes."""
     (tmp_path / "before").touch()
     refused = evaltrail.here("serve", "--host", host, "--port", "0")
     (tmp_path / "after").touch()

@@ -15,13 +15,12 @@ from private_redis import RedisServer
 from private_servers import fresh_database, own_server
 
 pytestmark = pytest.mark.slow
-KINDS = [pytest.param(RedisServer, id="redis"), pytest.param(RabbitServer, id="rabbitmq")]
 
 
-@pytest.fixture(params=KINDS)
-def broker(request):
-    """One that the test may end."""
-    with own_server(request.param) as server:
+@pytest.fixture
+def broker():
+    """One that the test may end; the proofs of queued evaluations do the same to RabbitMQ."""
+    with own_server(RedisServer) as server:
         yield server
 
 
@@ -30,14 +29,6 @@ def room(tmp_path, broker):
     """A queue in sqlite, with hints by the broker."""
     with hall(tmp_path, f"sqlite:///{tmp_path / 'jobs.db'}", broker.url) as opened:
         yield opened
-
-
-def throw_away(broker: RedisServer | RabbitServer) -> None:
-    """Purge every hint."""
-    if isinstance(broker, RabbitServer):
-        broker.purge(hint_queue())
-    else:
-        assert broker.tell("DEL", hint_queue())
 
 
 def test_a_broker_may_be_away_restarted_and_purged(broker, room):
@@ -62,12 +53,11 @@ def test_a_broker_may_be_away_restarted_and_purged(broker, room):
 
         hints = Hints(broker.url)
         assert hints.send("default", 1)
-        throw_away(broker)
+        assert broker.tell("DEL", hint_queue())
         room.finish(room.submit("echo"))
         hints.close()
         assert worker.said.count("the broker is away") == worker.said.count("the broker is back") == 3
         assert "Traceback" not in worker.said
-        assert "guest:guest" not in worker.said
 
 
 def test_a_celery_that_hears_no_hint_is_started_anew(broker, room):
