@@ -17,10 +17,6 @@ _BIN = Path("/usr/lib/rabbitmq/bin")  # Debian's wrappers in PATH change the use
 _GREETING = b"AMQP\x00\x00\x09\x01"
 _METHOD_FRAME = b"\x01\x00\x00"
 _END_OF_PATIENCE_S = 10.0
-_STAT = """
-    {{ok, Ready, _}} = rabbit_amqqueue:with(
-        rabbit_misc:r(<<"/">>, queue, <<"{queue}">>), fun(Queue) -> rabbit_amqqueue:stat(Queue) end), Ready.
-"""
 
 
 class RabbitServer(PrivateServer):
@@ -60,10 +56,6 @@ class RabbitServer(PrivateServer):
     def purge(self, queue: str) -> None:
         """Throw away every message that waits in a queue."""
         self.control("purge_queue", queue)
-
-    def waiting(self, queue: str) -> int:
-        """How many messages of a queue wait for a consumer: as the queue itself says, whose listing is late."""
-        return int(self.control("eval", _STAT.format(queue=queue)))
 
     @contextmanager
     def impatient(self, *, ack_s: float = 1.0) -> Iterator[None]:
