@@ -6,7 +6,7 @@ A sample that is asked again, after a cut or where answers may be reused, is not
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -69,6 +69,15 @@ class AnswerLog:
         except (OSError, msgspec.DecodeError):  # removed or rewritten by another process meanwhile
             return None
         return found if file == self._file else replace(found, attempts=0, latency_s=None, first_token_s=None)
+
+    def own(self) -> Iterator[Answer]:
+        """The answers that lay in this very file when it was opened: paid for by the same work."""
+        decode = msgspec.json.Decoder(_Row).decode
+        with self._file.open("rb") as rows:
+            for file, offset in self._places.values():
+                if file == self._file:
+                    rows.seek(offset)
+                    yield decode(rows.readline()).answer
 
     def keep(self, request: str, answer: Answer) -> None:
         """Append an answer; it is the kernel's when this returns.

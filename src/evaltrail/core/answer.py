@@ -56,3 +56,5 @@ class Answer:
     """One log-probability per choice where the endpoint was asked for them, else empty."""
     tool_arguments: str = ""
     """What the first tool call was called with, as JSON text; where it is set and no text came, ``error`` is empty."""
+    contexts: tuple[str, ...] = ()
+    """Passages that the answer says it was made from, best first; empty where it says nothing of any."""

@@ -16,3 +16,5 @@ class Dataset:
     """Where it came from: a file's name, ``hf://...``; never a secret, never an absolute path."""
     size: int | None = None
     """Number of records."""
+    context: str = ""
+    """What it was used for, such as ``generation``; empty = it was evaluated on."""

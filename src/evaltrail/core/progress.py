@@ -18,6 +18,8 @@ class Progress:
     tokens: int = 0
     """Tokens used so far, prompt and completion."""
     in_flight: int = 0
+    silent_s: float = 0.0
+    """Seconds since an answer came last, while some are waited for; 0 where that is not watched."""
 
 
 ProgressSink = Callable[[Progress], None]

@@ -45,6 +45,8 @@ class TaskResult:
     metrics: tuple[MetricValue, ...] = ()
     counts: Counts = Counts()
     dataset: Dataset | None = None
+    inputs: tuple[Dataset, ...] = ()
+    """What else went into it, such as the documents that questions were made of."""
     samples: SampleStream | None = None
     """None where the producer kept no samples."""
     status: Status = "completed"

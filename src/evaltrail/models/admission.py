@@ -32,11 +32,12 @@ class Admission:
     Args:
         asked: the most that may ever be in flight.
         now: the present on any monotonic clock, in seconds.
+        start: so many are let in before anything is known.
     """
 
-    def __init__(self, asked: int, now: float) -> None:
+    def __init__(self, asked: int, now: float, start: int = START) -> None:
         self.asked = max(1, asked)
-        self.safe = min(START, self.asked)
+        self.safe = min(start, self.asked)
         """Up to here requests are let in, as far as known."""
         self.limit = self.safe
         """Safe, or the level in question above it."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 import msgspec
 
 from evaltrail.core.answer import Answer
+from evaltrail.models.answer_contexts import contexts_in
 from evaltrail.models.connection import Reply
 from evaltrail.models.text_repair import lenient_json, whole_text
 
@@ -83,6 +84,7 @@ def read_answer(reply: Reply, attempts: int, *, is_chat: bool, takes_tools: bool
     if message is None:
         return _garbage(reply, attempts, "the first choice has no message")
     answer = _answer(message, choice.finish_reason or "", body.usage, latency_s=reply.latency_s, attempts=attempts)
+    answer = replace(answer, contexts=contexts) if (contexts := contexts_in(reply.body)) else answer
     if takes_tools and message.tool_calls and (arguments := _tool_arguments(message.tool_calls[0])):
         return replace(answer, error="", detail="", tool_arguments=arguments)
     return answer
@@ -204,12 +206,14 @@ def _read_stream(reply: Reply, attempts: int) -> Answer:
     texts: list[str] = []
     thoughts: list[str] = []
     finish, usage, first, is_done = "", None, None, False
+    contexts: tuple[str, ...] = ()
     for end, data in events(reply.body):
         if data == b"[DONE]":
             is_done = True
             break
         body = _body(data)
         usage = body.usage or usage
+        contexts = contexts or contexts_in(data)
         for choice in body.choices[:1]:
             delta = choice.delta or choice.message or _Message(content=choice.text)
             if choice.index:
@@ -222,7 +226,8 @@ def _read_stream(reply: Reply, attempts: int) -> Answer:
     if not (is_done or finish):
         raise ValueError("the stream ended before the answer did")
     message = _Message(content="".join(texts), reasoning_content="".join(thoughts))
-    return _answer(message, finish, usage, latency_s=reply.latency_s, attempts=attempts, first_token_s=first)
+    answer = _answer(message, finish, usage, latency_s=reply.latency_s, attempts=attempts, first_token_s=first)
+    return replace(answer, contexts=contexts) if contexts else answer
 
 
 def events(body: bytes) -> list[tuple[int, bytes]]:

@@ -17,7 +17,7 @@ from evaltrail.core.ids import digest_bytes
 from evaltrail.core.request import COMMAND_LINE, ModelTarget, RequestLimits, Wording
 from evaltrail.core.values import Json
 from evaltrail.models.address import Route, parse_address
-from evaltrail.models.admission import Outcome
+from evaltrail.models.admission import START, Outcome
 from evaltrail.models.chat import ErrorNote, error_note, read_answer
 from evaltrail.models.connection import Reply
 from evaltrail.models.embeddings import BATCH, VectorReader
@@ -58,6 +58,7 @@ class Endpoint:
         api_key: the key itself; empty = none.
         seed: of the back-off's jitter.
         outage_s: how long an endpoint that had served may serve nobody.
+        start: requests in flight before it has shown that it takes more.
         environ: where proxies and the custom CA are named.
         wording: what errors call the target's settings.
 
@@ -74,11 +75,12 @@ class Endpoint:
         api_key: str = "",
         seed: int = 0,
         outage_s: float = _OUTAGE_S,
+        start: int = START,
         environ: Mapping[str, str] = os.environ,
         wording: Wording = COMMAND_LINE,
     ) -> None:
         self._address = parse_address(target.url)
-        self._limits = limits
+        self._limits, self._start = limits, start
         self._wording = wording
         self._key_name = target.api_key_env or "OPENAI_API_KEY"
         self._transport = Transport(self._address, environ, is_outside=target.is_outside)
@@ -100,7 +102,7 @@ class Endpoint:
 
     async def __aenter__(self) -> Self:
         """Open the gate; connections are made as they are needed."""
-        self._limiter = Limiter(self._limits)
+        self._limiter = Limiter(self._limits, self._start)
         self._period_s = min(_SWEEP_S, max(0.01, self._limits.timeout_s / 10))
         self._sweep()
         return self

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from evaltrail.core.errors import EndpointError
 from evaltrail.core.request import RequestLimits
-from evaltrail.models.admission import Admission, Outcome
+from evaltrail.models.admission import START, Admission, Outcome
 from evaltrail.models.pacing import Pacing
 
 _EARLY_S = 0.005
@@ -26,10 +26,10 @@ class Pass(NamedTuple):
 class Limiter:
     """Lets requests out one by one, first come first served, those that were sent before ahead of new ones."""
 
-    def __init__(self, limits: RequestLimits) -> None:
+    def __init__(self, limits: RequestLimits, start: int = START) -> None:
         now = monotonic()
         self._loop = asyncio.get_running_loop()
-        self._admission = Admission(limits.concurrency, now)
+        self._admission = Admission(limits.concurrency, now, start)
         self._pacing = Pacing(rpm=limits.rpm, tpm=limits.tpm, now=now)
         self._waiters: deque[tuple[asyncio.Future[Pass], int]] = deque()
         self._sleepers: set[asyncio.Future[None]] = set()

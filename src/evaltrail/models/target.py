@@ -10,6 +10,7 @@ from evaltrail.core.ports import Model
 from evaltrail.core.request import COMMAND_LINE, ModelTarget, RequestLimits, Wording
 from evaltrail.core.values import Json
 from evaltrail.models.absent import Absent
+from evaltrail.models.admission import START
 from evaltrail.models.baseline import Baseline
 from evaltrail.models.endpoint import Endpoint
 
@@ -22,6 +23,7 @@ def open_model(
     api_key: str = "",
     references: Sequence[str] = (),
     seed: int = 0,
+    start: int = START,
     environ: Mapping[str, str] = os.environ,
     wording: Wording = COMMAND_LINE,
 ) -> Model:
@@ -34,6 +36,7 @@ def open_model(
         api_key: the key itself, never its variable's name; empty = none.
         references: the accepted answers of the task, for baselines.
         seed: of the ``random`` baseline and of back-off jitter.
+        start: requests in flight before an endpoint has shown that it takes more.
         environ: where proxies and the custom CA are named.
         wording: what errors call the target's settings.
 
@@ -48,5 +51,12 @@ def open_model(
         hint = f"add {wording.url} http://host:port/v1, or use baseline:extractive"
         raise InputError(f"model {target.id!r} has no URL", code="no_url", hint=hint)
     return Endpoint(
-        target, generation=generation, limits=limits, api_key=api_key, seed=seed, environ=environ, wording=wording
+        target,
+        generation=generation,
+        limits=limits,
+        api_key=api_key,
+        seed=seed,
+        start=start,
+        environ=environ,
+        wording=wording,
     )

@@ -6,6 +6,7 @@ import hashlib
 import re
 import struct
 from collections.abc import Sequence
+from functools import lru_cache
 
 from evaltrail.generation.sieve.gate import Gated
 from evaltrail.generation.sieve.words import content_words, words_of
@@ -67,7 +68,7 @@ class NearDuplicates:
         best, score = -1, 0.0
         for place in sorted({place for key in keys for place in self._bands.get(key, ())}):
             other, other_answer = self._texts[place]
-            alike = jaccard(shingles, shingles_of(normal(other)))
+            alike = jaccard(shingles, _shingles_of_question(other))
             if alike > score and not _differ(question, answer, other, other_answer):
                 best, score = place, alike
         return best, score
@@ -96,6 +97,12 @@ def shingles_of(normal_form: str) -> Shingles:
     if len(words) <= _SHINGLE_WORDS:
         return frozenset((normal_form,))
     return frozenset(map(" ".join, zip(words, words[1:], words[2:], strict=False)))
+
+
+@lru_cache(maxsize=16_384)
+def _shingles_of_question(question: str) -> Shingles:
+    """Those of a question that was let through: where many are alike, each is measured against many."""
+    return shingles_of(normal(question))
 
 
 def jaccard(some: Shingles, others: Shingles) -> float:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Protocol, TypeVar, runtime_checkable
 
 from evaltrail.core.values import Json
 from evaltrail.scoring.judging.verdict import UNREADABLE
 
 Found_co = TypeVar("Found_co", covariant=True)
+Found = TypeVar("Found")
 
 
 class UnreadableError(ValueError):
@@ -46,6 +47,19 @@ class AnswerForm(Protocol[Found_co]):
 
         Raises:
             UnreadableError: it says nothing clearly.
+        """
+        ...
+
+
+@runtime_checkable
+class JoiningForm(Protocol[Found]):
+    """A form whose answer may come as several JSON objects among words: they are joined, and the words passed over."""
+
+    def join(self, found: Sequence[Found]) -> Found:
+        """What the objects say together.
+
+        Args:
+            found: what each says, at least one, in order.
         """
         ...
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from evaltrail.core.answer import Answer
-from evaltrail.scoring.judging.answer_form import AnswerForm, UnreadableError
+from evaltrail.scoring.judging.answer_form import AnswerForm, JoiningForm, UnreadableError
 from evaltrail.scoring.judging.json_in_text import NOTHING, json_objects, whole_json
 from evaltrail.scoring.judging.verdict import EMPTY, OUT_OF_RANGE, REFUSAL, TRUNCATED, UNREADABLE
 from evaltrail.scoring.judging.words import is_refusal
@@ -76,6 +76,9 @@ def read_text(text: str, form: AnswerForm[Found], *, is_cut: bool = False) -> Fo
             found.append(form.read(embedded.value))
         except UnreadableError as error:
             problem = error
+    if found and isinstance(form, JoiningForm):
+        joined: Found = form.join(found)
+        return joined
     if found:
         told = _told_in(" ".join([*beside, text[rest:]]), form)
         if any(other != found[0] for other in [*found, *told]):
