@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from evaltrail.service.frames.evaluate_data import evaluate
     from evaltrail.service.frames.evaluation_result import EvaluationResult
     from evaltrail.service.gathering.ingest import ingest
+    from evaltrail.service.generating.generate import generate
+    from evaltrail.service.generating.order import GenerationResult
     from evaltrail.service.rescoring.score import score
 
 __version__ = VERSION
@@ -24,12 +26,14 @@ __all__ = [
     "Client",
     "EvaltrailError",
     "EvaluationResult",
+    "GenerationResult",
     "PartialError",
     "Receipt",
     "Result",
     "__version__",
     "evaluate",
     "export_results",
+    "generate",
     "ingest",
     "run",
     "score",
@@ -39,11 +43,13 @@ _PLACES = {
     "Client": "evaltrail.client.client",
     "EvaltrailError": "evaltrail.core.errors",
     "EvaluationResult": "evaltrail.service.frames.evaluation_result",
+    "GenerationResult": "evaltrail.service.generating.order",
     "PartialError": "evaltrail.core.errors",
     "Receipt": "evaltrail.core.delivery",
     "Result": "evaltrail.service.evaluation.order",
     "evaluate": "evaltrail.service.frames.evaluate_data",
     "export_results": "evaltrail.service.exporting.export",
+    "generate": "evaltrail.service.generating.generate",
     "ingest": "evaltrail.service.gathering.ingest",
     "run": "evaltrail.service.evaluation.run",
     "score": "evaltrail.service.rescoring.score",

@@ -92,11 +92,28 @@ def test_the_demo_works_without_network_and_key(demo):
 
 
 def test_the_demo_lands_in_the_default_store(demo):
-    """Two FINISHED runs lie in MLflow's own default store in the working folder, and their ids are printed."""
-    runs = Tracking(f"sqlite:///{demo.evaltrail.cwd / 'mlflow.db'}").runs("evaltrail-demo")
-    assert [run.info.status for run in runs] == ["FINISHED", "FINISHED"]
-    assert all(run.info.run_id in demo.done.out for run in runs)
-    assert runs[0].data.metrics["reading/token_f1"] > runs[1].data.metrics["reading/token_f1"]
+    """Documents, questions and two evaluations are FINISHED runs in MLflow's own default store, their ids printed."""
+    tracking = Tracking(f"sqlite:///{demo.evaltrail.cwd / 'mlflow.db'}")
+    uploads, (generation,), evaluations = map(tracking.runs, ("data_upload_api", "data_generation", "evaluation"))
+    assert (len(uploads), len(evaluations)) == (4, 2)
+    assert {run.info.status for run in (*uploads, generation, *evaluations)} == {"FINISHED"}
+    assert all(run.info.run_id in demo.done.out for run in (*uploads, generation, *evaluations))
+
+
+def test_a_run_of_the_demo_is_followed_back_to_its_documents(demo):
+    """Tags and dataset inputs lead from an evaluation to the questions, and from these to each document's run."""
+    tracking = Tracking(f"sqlite:///{demo.evaltrail.cwd / 'mlflow.db'}")
+    uploads, (generation,), evaluations = map(tracking.runs, ("data_upload_api", "data_generation", "evaluation"))
+    dataset = generation.data.tags["evaltrail.dataset"]
+    for run in evaluations:
+        assert run.data.tags["evaltrail.dataset"] == dataset
+        assert run.data.tags["evaltrail.generation_run_id"] == generation.info.run_id
+        (asked,) = run.inputs.dataset_inputs
+        assert {tag.key: tag.value for tag in asked.tags} == {"mlflow.data.context": "evaluation"}
+    assert set(generation.data.tags["evaltrail.upload_run_id"].split(",")) == {run.info.run_id for run in uploads}
+    used = generation.inputs.dataset_inputs
+    assert {each.dataset.digest for each in used} == {run.data.tags["evaltrail.upload"] for run in uploads}
+    assert {tag.value for each in used for tag in each.tags} == {"generation"}
 
 
 def test_what_the_demo_tells_to_type_works(demo):

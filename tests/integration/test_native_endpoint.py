@@ -14,9 +14,9 @@ from evaltrail.bundle.read import read_bundle
 from evaltrail.config.settings import Settings
 from evaltrail.core.errors import EndpointError, InputError
 from evaltrail.core.request import EvaluationRequest, ModelTarget, RequestLimits
-from evaltrail.service.evaluation.asking import Watch
 from evaltrail.service.evaluation.evaluate import evaluate
 from evaltrail.service.evaluation.order import Order, Result
+from evaltrail.service.evaluation.watch import Watch
 from evaltrail.service.history.evaluations import describe
 from evaltrail.store.ledger import Ledger
 from mock_endpoint import MockEndpoint

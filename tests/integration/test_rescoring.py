@@ -12,9 +12,9 @@ from evaltrail.config.settings import load_settings
 from evaltrail.core.errors import EndpointError, InputError
 from evaltrail.core.request import EvaluationRequest, ModelTarget, RequestLimits
 from evaltrail.scoring.catalog import make_metrics
-from evaltrail.service.evaluation.asking import Watch
 from evaltrail.service.evaluation.evaluate import evaluate
 from evaltrail.service.evaluation.order import Order
+from evaltrail.service.evaluation.watch import Watch
 from evaltrail.service.rescoring.rescore import RESCORED_FROM, RescoreOrder, rescore
 from evaltrail.service.rescoring.sources import open_result
 from evaltrail.service.rescoring.specs import read_specs

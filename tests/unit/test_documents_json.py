@@ -153,7 +153,6 @@ def test_two_fields_of_one_name_are_told(tmp_path):
         ('{"text": "x", "chunks": [{"text": "y"}]}', "no_chunk_list", "c.json"),
         ('{"a" 1}', "broken_json", "c.json:1"),
         ('"a"', "no_chunk_list", "c.json"),
-        ("[]", "empty_document", "c.json"),
         ("", "empty_document", "c.json"),
         (" ", "no_chunk_list", "c.json"),
         (b'[{"text": "\xff"}]', "broken_json", "c.json, row 1"),
@@ -164,6 +163,11 @@ def test_what_cannot_be_meant_is_refused_with_its_place(tmp_path, data, code, wh
     error = refused(tmp_path, "c.json", data)
     assert (error.code, error.where) == (code, where)
     assert error.hint
+
+
+def test_a_list_of_no_chunks_is_a_document(tmp_path):
+    """It has no windows, which a preview can say."""
+    assert read(tmp_path, "c.json", "[]").chunks == ()
 
 
 @pytest.mark.parametrize(

@@ -166,7 +166,15 @@ def test_a_websocket_is_closed():
         ("DELETE", "/api/v1/servers/s", "admin"),
         ("POST", "/api/v1/benchmarks", "admin"),
         ("POST", "/API/v1/evaluations", "admin"),
-        ("POST", "/", "admin"),
+        ("POST", "/", "submit"),
+        ("POST", "/post_json", "submit"),
+        ("POST", "/evaluate_model", "submit"),
+        ("POST", "/upload_data_generation_edits", "submit"),
+        ("POST", "/api/v1/documents", "submit"),
+        ("DELETE", "/api/v1/generations/g", "submit"),
+        ("POST", "/api/v1/datasets/d/evaluations", "submit"),
+        ("POST", "/post_json/more", "admin"),
+        ("POST", "/api/v1/document", "admin"),
     ],
 )
 def test_a_path_needs_a_role(method, path, role):

@@ -46,6 +46,7 @@ class StoredAnswers:
             completion_tokens=sample.usage.completion_tokens,
             attempts=0,
             choice_logprobs=sample.choice_logprobs,
+            contexts=sample.contexts,
         )
 
 

@@ -7,6 +7,8 @@ results/*.json     the same for each benchmark alone
 samples.parquet    every sample of every task, one row each
 report.md          the table, the counts, how to repeat it
 logs/run.log       what happened when
+questions.csv      what a generation made of documents
+questions.rejects.csv   what it made and did not take
 harness/N/         what a program left that ran the Nth task, as it left it
 answers/*.jsonl    the journals; they serve `--reuse-answers` and are no artifacts
 """
@@ -30,6 +32,8 @@ BENCHMARK_RESULTS = "results"
 SAMPLES = "samples.parquet"
 REPORT = "report.md"
 LOG = "logs/run.log"
+QUESTIONS = "questions.csv"
+REJECTS = "questions.rejects.csv"
 ANSWERS = "answers"
 LEFT = "harness"
 

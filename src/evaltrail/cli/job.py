@@ -8,7 +8,7 @@ from pathlib import Path
 from evaltrail.cli.show import ProgressLine, print_error, print_json
 from evaltrail.config.settings import load_settings
 from evaltrail.core.errors import EvaltrailError
-from evaltrail.service.evaluation.asking import Watch
+from evaltrail.service.evaluation.watch import Watch
 from evaltrail.service.launching.job_run import run_job
 
 EXAMPLE = "evaltrail job results/20260101_120000-3f9a1c7e5b20d846/capitals.0"

@@ -12,7 +12,7 @@ from evaltrail.cli.show import ProgressLine, print_error, print_json, print_noti
 from evaltrail.config.settings import load_settings
 from evaltrail.service.calibrating.calibrate import CalibrationOrder, calibrate
 from evaltrail.service.calibrating.report import calibration_object, calibration_report
-from evaltrail.service.evaluation.asking import Watch
+from evaltrail.service.evaluation.watch import Watch
 
 EXAMPLE = "evaltrail judge calibrate labels.csv --judge tone.yaml --model my-judge --url http://localhost:8000/v1"
 

@@ -17,8 +17,9 @@ from evaltrail.core.ids import nearest
 from evaltrail.core.version import VERSION
 
 COMMANDS = {
-    "demo": "evaluate the shipped task with baseline models, offline, and land it in MLflow",
+    "demo": "make questions of shipped documents, evaluate baseline models on them, offline, into MLflow",
     "run": "run task files, or a run configuration, against an endpoint; results land in MLflow",
+    "generate": "make verified questions of documents, to evaluate models on",
     "ingest": "land result folders of any supported harness in MLflow",
     "export": "land finished invocations, the NeMo Evaluator Launcher's or ours, in MLflow or files",
     "ls": "list what ran and what runs, and the tasks and metrics that can be named",

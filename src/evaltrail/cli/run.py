@@ -14,7 +14,7 @@ EXAMPLE = "evaltrail run capitals.yaml --model my-model --url http://localhost:8
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
-    parser.add_argument("task", nargs="*", metavar="TASK", help="task file (.yaml), or provider/task")
+    parser.add_argument("task", nargs="*", metavar="TASK", help="task file (.yaml), dataset:ID[@N], or provider/task")
     parser.add_argument("--model", action="append", type=values.text, metavar="ID", help="model name; may be repeated")
     parser.add_argument("--url", default="", help="OpenAI-compatible base URL; default OPENAI_BASE_URL")
     parser.add_argument("--api-key-env", default="", metavar="NAME", help="variable that holds the key")
@@ -59,6 +59,12 @@ def _add_choice_of_samples(parser: argparse.ArgumentParser) -> None:
         help="model that judges: openai:/NAME or URL#NAME; default EVALTRAIL_JUDGE",
     )
     parser.add_argument("--param", action="append", default=[], metavar="K=V", help="parameter, logged with the run")
+    parser.add_argument(
+        "--mode",
+        type=values.text,
+        metavar="MODE",
+        help="of dataset:ID: closed_book, oracle_context (default), noisy_context or rag_endpoint",
+    )
 
 
 def _add_queue(parser: argparse.ArgumentParser) -> None:

@@ -39,6 +39,7 @@ ELSEWHERE = {
     "repeats": "-o evaluation.nemo_evaluator_config.config.params.extra.repeats=N",
     "judge": "-o evaluation.nemo_evaluator_config.config.params.extra.judge=SPEC",
     "param": "-o evaluation.nemo_evaluator_config.config.params.extra.KEY=VALUE",
+    "mode": "-o evaluation.nemo_evaluator_config.config.params.extra.mode=MODE",
     "rpm": "-o evaluation.nemo_evaluator_config.config.params.extra.rpm=N",
     "tpm": "-o evaluation.nemo_evaluator_config.config.params.extra.tpm=N",
     "layout": "-o export.mlflow.runs=nested",

@@ -21,15 +21,18 @@ from evaltrail.core.delivery import DeliveryOptions
 from evaltrail.core.errors import EndpointError, EvaltrailError, InputError
 from evaltrail.core.ids import slug
 from evaltrail.core.request import EvaluationRequest, ModelTarget, RequestLimits
-from evaltrail.providers.catalog import needs_no_url
-from evaltrail.service.evaluation.asking import Watch
+from evaltrail.core.values import Scalar
+from evaltrail.providers.catalog import names_dataset, needs_no_url
+from evaltrail.providers.questions.mode import MODE
 from evaltrail.service.evaluation.evaluate import carry_out
 from evaltrail.service.evaluation.judge_facts import judge_lines
+from evaltrail.service.evaluation.lineage import in_usual_experiment
 from evaltrail.service.evaluation.options import with_judge
 from evaltrail.service.evaluation.order import Order, Result
 from evaltrail.service.evaluation.prepare import prepare
 from evaltrail.service.evaluation.preview import preview
 from evaltrail.service.evaluation.result_record import result_object
+from evaltrail.service.evaluation.watch import Watch
 from evaltrail.service.record import failure_object
 
 
@@ -41,7 +44,7 @@ def execute(arguments: argparse.Namespace) -> int:
             raise InputError(f"{flag} is missing", code="usage", hint="or name a run configuration: --config FILE")
     _check_queue_flags(arguments)
     settings = load_settings()
-    orders = [_order(arguments, model, settings.openai_base_url) for model in arguments.model]
+    orders = [_order(arguments, model, settings) for model in arguments.model]
     _check_several(orders, settings)
     if arguments.show is not None or arguments.dry_run:
         return _preview(arguments, orders, settings)
@@ -76,10 +79,10 @@ def _carry_out(arguments: argparse.Namespace, orders: Sequence[Order], settings:
     return max((error.exit_code for error in errors), default=0)
 
 
-def show_results(results: Sequence[Result]) -> None:
-    """The table, and where everything lies, for people."""
+def show_results(results: Sequence[Result], *, has_slices: bool = True) -> None:
+    """The table, and where everything lies, for people; ``has_slices``: with metrics of a type or a source alone."""
     if results:
-        print_text(results_table(results))
+        print_text(results_table(results, has_slices=has_slices))
     for result in results:
         print_text(f"\n{result.bundle.model}: evaluation {result.evaluation_id}, {result.state}, in {result.out}")
         for line in dict.fromkeys(line for task in result.bundle.tasks for line in judge_lines(task.config)):
@@ -171,12 +174,13 @@ def _preview(arguments: argparse.Namespace, orders: Sequence[Order], settings: S
     return 0
 
 
-def _order(arguments: argparse.Namespace, model: str, default_url: str) -> Order:
+def _order(arguments: argparse.Namespace, model: str, settings: Settings) -> Order:
     several = len(arguments.model) > 1
     out = arguments.out / slug(model) if arguments.out and several else arguments.out
+    delivery = in_usual_experiment(delivery_of(arguments), arguments.task, settings)
     return Order(
-        request=_request(arguments, model, default_url),
-        delivery=None if arguments.no_deliver else delivery_of(arguments),
+        request=_request(arguments, model, settings.openai_base_url),
+        delivery=None if arguments.no_deliver else delivery,
         out=out,
         fresh=arguments.fresh,
         allow_unscored=arguments.allow_unscored,
@@ -202,9 +206,22 @@ def _request(arguments: argparse.Namespace, model: str, default_url: str) -> Eva
         sample_ids=tuple(part.strip() for part in arguments.samples.split(",") if part.strip()),
         seed=arguments.seed,
         repeats=arguments.repeats,
-        params=with_judge(values.read_pairs(arguments.param, "--param"), arguments.judge),
+        params=with_judge(_params(arguments), arguments.judge),
         reuse_answers=arguments.reuse_answers,
     )
+
+
+def _params(arguments: argparse.Namespace) -> dict[str, Scalar]:
+    """The parameters, with the mode among them that data sets are asked in."""
+    params = values.read_pairs(arguments.param, "--param")
+    if not arguments.mode:
+        return params
+    if not any(map(names_dataset, arguments.task)):
+        hint = "name a data set of questions, dataset:ID, or leave out --mode"
+        raise InputError("--mode means nothing to these tasks", code="usage", where="--mode", hint=hint)
+    if params.get(MODE, arguments.mode) != arguments.mode:
+        raise InputError("two modes are named", code="usage", where="--mode", hint=f"leave out --param {MODE}=")
+    return {**params, MODE: arguments.mode}
 
 
 def limits_of(arguments: argparse.Namespace) -> RequestLimits:

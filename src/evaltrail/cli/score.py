@@ -12,8 +12,8 @@ from evaltrail.cli.run_tasks import delivery_of, limits_of, show_results
 from evaltrail.cli.show import ProgressLine, print_error, print_json, print_notice
 from evaltrail.config.secrets import public_url
 from evaltrail.config.settings import load_settings
-from evaltrail.service.evaluation.asking import Watch
 from evaltrail.service.evaluation.result_record import result_object
+from evaltrail.service.evaluation.watch import Watch
 from evaltrail.service.rescoring.rescore import RescoreOrder, rescore
 from evaltrail.service.rescoring.specs import read_specs
 

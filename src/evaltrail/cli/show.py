@@ -69,10 +69,16 @@ def value_text(metric: MetricValue) -> str:
     return f"{metric.value:.3f}{interval}"
 
 
-def results_table(results: Sequence[Result]) -> str:
-    """Metrics of one or several evaluations of the same tasks, models beside each other."""
+def results_table(results: Sequence[Result], *, has_slices: bool = True) -> str:
+    """Metrics of one or several evaluations of the same tasks, models beside each other.
+
+    Args:
+        results: of the evaluations.
+        has_slices: those of a type or a source alone too (``token_f1/type/numeric``).
+    """
     models = [result.bundle.model for result in results]
-    names = list(dict.fromkeys(name for result in results for name in result.metrics))
+    found = ((name, metric) for result in results for name, metric in result.metrics.items())
+    names = list(dict.fromkeys(name for name, metric in found if has_slices or "/" not in metric.name))
     rows = []
     for name in names:
         metrics = [result.metrics.get(name) for result in results]

@@ -45,6 +45,14 @@ def seconds(text: str) -> float:
     return value
 
 
+def price(text: str) -> float:
+    """A price, from 0 on."""
+    value = _number(text, float, "a price")
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no price")
+    return value
+
+
 def share(text: str) -> float:
     """A share from 0 to 1."""
     value = _number(text, float, "a share from 0 to 1")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -15,6 +15,7 @@ from evaltrail.core.errors import InputError
 from evaltrail.core.outside import HIGHEST_PORT, AllowedPlaces, literal_address, read_allowed
 
 Auth = Literal["keys", "none"]
+IpNetwork = IPv4Network | IPv6Network
 
 _USUAL_STORE = "http://localhost:5000"
 _MEGABYTE = 1_000_000
@@ -43,6 +44,8 @@ class ServiceSettings:
     """EVALTRAIL_RATE_LIMIT: requests a minute of one key, or of one address without; 0 = as many as come."""
     max_body_bytes: int = 10 * _MEGABYTE
     """EVALTRAIL_MAX_BODY_MB."""
+    max_upload_bytes: int = 100 * _MEGABYTE
+    """Of a document or a table of questions: one more is refused before it is read."""
     allowed_places: AllowedPlaces = field(default_factory=AllowedPlaces)
     """EVALTRAIL_ALLOW_PRIVATE_URLS: what URLs in requests may reach beside public addresses."""
     callback_secret: str = field(default="", repr=False)
@@ -51,6 +54,12 @@ class ServiceSettings:
     """EVALTRAIL_DATA_ROOT, absolute: the data sets of requests lie below it."""
     experiment_prefix: str = "eval-hub"
     """MLFLOW_EXPERIMENT_PREFIX: what the names of experiments begin with."""
+    generation_model: str = ""
+    """EVALTRAIL_GENERATION_MODEL: who writes questions where a request names nobody, ``SERVER/NAME``; empty = cloze."""
+    form_secret: str = field(default="", repr=False)
+    """FLASK_KEY: what the tokens of form pages are signed with; empty = a secret of this process."""
+    trusted_proxies: tuple[IpNetwork, ...] = ()
+    """EVALTRAIL_TRUSTED_PROXIES: whose word on scheme and path prefix is taken."""
 
 
 def load_service_settings(settings: Settings, *, host: str = "", port: int | None = None) -> ServiceSettings:
@@ -80,6 +89,9 @@ def load_service_settings(settings: Settings, *, host: str = "", port: int | Non
         allowed_places=read_allowed(private, where="EVALTRAIL_ALLOW_PRIVATE_URLS"),
         callback_secret=environ.get("EVALTRAIL_CALLBACK_SECRET", ""),
         data_root=_data_root(environ.get("EVALTRAIL_DATA_ROOT", "")),
+        generation_model=environ.get("EVALTRAIL_GENERATION_MODEL", "").strip(),
+        form_secret=environ.get("FLASK_KEY", ""),
+        trusted_proxies=tuple(map(_network, _listed(environ, "EVALTRAIL_TRUSTED_PROXIES"))),
         experiment_prefix=_prefix(environ.get("MLFLOW_EXPERIMENT_PREFIX") or "eval-hub"),
     )
 
@@ -154,6 +166,14 @@ def _web_origin(text: str) -> str:
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     is_implied = port in {None, 443 if parts.scheme == "https" else 80}
     return f"{parts.scheme}://{host}" if is_implied else f"{parts.scheme}://{host}:{port}"
+
+
+def _network(text: str) -> IpNetwork:
+    try:
+        return ip_network(text, strict=False)
+    except ValueError:
+        hint = "give addresses or networks such as 10.1.0.0/16, separated by commas"
+        raise _wrong("EVALTRAIL_TRUSTED_PROXIES", text, hint) from None
 
 
 def _rate_limit(text: str) -> int:

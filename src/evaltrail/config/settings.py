@@ -42,6 +42,13 @@ class Settings:
     """EVALTRAIL_DATASETS_DIR: a local mirror that is looked up before any hub."""
     commands_dir: Path = Path("commands")
     """EVALTRAIL_COMMANDS_DIR: the command files of the provider `command`; default: ``commands`` in the home."""
+    upload_folder: Path | None = None
+    """UPLOAD_FOLDER: where uploaded documents are kept; None = ``documents`` in the home."""
+    datagen_upload_folder: Path | None = None
+    """DATAGEN_UPLOAD_FOLDER: where data sets of questions, generated and edited, are kept; None = ``datasets`` in the
+    home."""
+    experiment_prefix: str = ""
+    """EVALTRAIL_EXPERIMENT_PREFIX: stands before ``data_upload_api``, ``data_generation`` and ``evaluation``."""
     openai_base_url: str = ""
     """OPENAI_BASE_URL or OPENAI_API_BASE: the endpoint where none is given."""
     judge: str = ""
@@ -64,6 +71,20 @@ class Settings:
         """Whether other machines may use the home too: jobs lie on a server, which is what several machines need."""
         return bool(self.database_url) and not self.database_url.startswith("sqlite")
 
+    @property
+    def documents_folder(self) -> Path:
+        """Where documents are kept."""
+        return self.upload_folder or self.home / "documents"
+
+    @property
+    def question_sets_folder(self) -> Path:
+        """Where data sets of questions are kept."""
+        return self.datagen_upload_folder or self.home / "datasets"
+
+    def own_experiment(self, name: str) -> str:
+        """The experiment that one of the names of seed 003 means here."""
+        return f"{self.experiment_prefix}_{name}" if self.experiment_prefix else name
+
 
 def load_settings(environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> Settings:
     """The settings of this process: environment before .env before defaults; unknown names are nobody's business.
@@ -77,7 +98,6 @@ def load_settings(environ: Mapping[str, str] | None = None, dotenv: Path | None 
     """
     own = dict(os.environ if environ is None else environ)
     merged = {**read_dotenv(dotenv), **own}
-    datasets = merged.get("EVALTRAIL_DATASETS_DIR", "")
     home = Path(merged.get("EVALTRAIL_HOME") or _data_folder(merged)).expanduser().absolute()
     return Settings(
         home=home,
@@ -88,8 +108,11 @@ def load_settings(environ: Mapping[str, str] | None = None, dotenv: Path | None 
         run_id=merged.get("MLFLOW_RUN_ID", ""),
         layout=_layout(merged.get("EVALTRAIL_LAYOUT", "")),
         traces=read_trace_choice(merged.get("EVALTRAIL_TRACES") or 0, where="EVALTRAIL_TRACES"),
-        datasets_dir=Path(datasets).expanduser().absolute() if datasets else None,
+        datasets_dir=_folder(merged.get("EVALTRAIL_DATASETS_DIR", "")),
         commands_dir=Path(merged.get("EVALTRAIL_COMMANDS_DIR") or home / "commands").expanduser().absolute(),
+        upload_folder=_folder(merged.get("UPLOAD_FOLDER", "")),
+        datagen_upload_folder=_folder(merged.get("DATAGEN_UPLOAD_FOLDER", "")),
+        experiment_prefix=merged.get("EVALTRAIL_EXPERIMENT_PREFIX", ""),
         openai_base_url=merged.get("OPENAI_BASE_URL") or merged.get("OPENAI_API_BASE", ""),
         judge=merged.get("EVALTRAIL_JUDGE", ""),
         judge_api_key_env=merged.get("EVALTRAIL_JUDGE_API_KEY_ENV", ""),
@@ -108,6 +131,10 @@ def with_variables(settings: Settings, values: Mapping[str, str]) -> Settings:
         InputError: a variable holds what it cannot mean.
     """
     return load_settings({**settings.environ, **values}, dotenv=None) if values else settings
+
+
+def _folder(text: str) -> Path | None:
+    return Path(text).expanduser().absolute() if text else None
 
 
 def _layout(text: str) -> RunLayout | Literal[""]:

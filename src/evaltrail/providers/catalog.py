@@ -19,6 +19,7 @@ PROVIDERS = Registry(
     "evaltrail.providers",
     {
         "command": "evaltrail.providers.command:command_task",
+        "dataset": "evaltrail.providers.questions.task:questions_task",
         "lm_evaluation_harness": "evaltrail.providers.lm_eval.task:lm_eval_task",
         "mlflow": "evaltrail.providers.mlflow_scorers:mlflow_task",
         "ragas": "evaltrail.providers.ragas:ragas_task",
@@ -29,6 +30,8 @@ PROVIDERS = Registry(
 Task = NativeTask | StoredTask | FolderTask
 """A task that was checked: one that we ask ourselves or score anew, or one that another program runs."""
 
+DATASET = "dataset:"
+"""How the name of a task begins that is a data set of questions: its id comes behind it."""
 _ENDINGS = (".yaml", ".yml")
 _WITHOUT_URL = ("command", "mlflow", "ragas")
 _SHORT = {"lm_eval": "lm_evaluation_harness", "lm_eval_harness": "lm_evaluation_harness"}
@@ -59,7 +62,7 @@ def open_task(name: str, request: EvaluationRequest, *, datasets_dir: Path | Non
     """The task of a name, checked; for the arguments see ``TaskMaker``.
 
     Args:
-        name: a task file, or ``provider/task``.
+        name: a task file, ``provider/task``, or ``dataset:ID``.
         request: see ``TaskMaker``.
         datasets_dir: see ``TaskMaker``.
         environ: see ``TaskMaker``.
@@ -69,7 +72,7 @@ def open_task(name: str, request: EvaluationRequest, *, datasets_dir: Path | Non
     """
     if is_task_file(name):
         return NativeTask(read_task(_existing(Path(name))), request, datasets_dir)
-    provider, slash, task = name.partition("/")
+    provider, slash, task = name.partition(":" if name.startswith(DATASET) else "/")
     if not (slash and task):
         raise _unknown(name, environ)
     check_limit(request.limit)
@@ -79,8 +82,15 @@ def open_task(name: str, request: EvaluationRequest, *, datasets_dir: Path | Non
 
 def is_task_file(name: str) -> bool:
     """Whether a name means a task file, and no ``provider/task``."""
+    if names_dataset(name):
+        return False
     file = Path(name)
     return file.suffix.lower() in _ENDINGS or file.is_file()
+
+
+def names_dataset(name: str) -> bool:
+    """Whether a name means a stored data set of questions."""
+    return name.startswith((DATASET, "dataset/"))
 
 
 def needs_no_url(name: str) -> bool:
@@ -101,7 +111,7 @@ def provider_named(word: str) -> str | None:
 def _unknown(name: str, environ: Mapping[str, str]) -> InputError:
     from evaltrail.providers.directory import tasks_like  # noqa: PLC0415  a list of thousands, for this error alone
 
-    known = f"name a task file, such as capitals.yaml, or provider/task: {', '.join(PROVIDERS.names())}"
+    known = f"name a task file, such as capitals.yaml, dataset:ID, or provider/task: {', '.join(PROVIDERS.names())}"
     hint = did_you_mean(tasks_like(name, environ))
     return InputError(f"no provider offers the task {name!r}", code="unknown_task", hint=hint or known)
 

@@ -15,12 +15,13 @@ from evaltrail.providers.catalog import PROVIDERS
 from evaltrail.providers.command import command_names
 from evaltrail.providers.lm_eval.index import HarnessIndex
 from evaltrail.providers.mlflow_scorers import scorer_names
+from evaltrail.providers.questions.task import dataset_names
 from evaltrail.providers.ragas import METRICS as RAGAS_METRICS
 
 _FILE = Path(__file__).with_name("providers.yaml")
 HARNESS = "lm_evaluation_harness"
 """The provider whose tasks are too many to be listed unasked."""
-_SMALL = ("ragas", "mlflow", "command")
+_SMALL = ("ragas", "mlflow", "command", "dataset")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +97,8 @@ def _tasks(provider: str, environ: Mapping[str, str]) -> list[str]:
         return list(HarnessIndex().lines)
     if provider == "command":
         return command_names(environ)
+    if provider == "dataset":
+        return dataset_names(environ)
     if provider == "mlflow":
         return scorer_names()
     return list(RAGAS_METRICS) if provider == "ragas" else []

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Self
 
 import msgspec
 
 from evaltrail.core.answer import Answer, Prompt
 from evaltrail.core.dataset import Dataset
+from evaltrail.core.delivery import Skipped
 from evaltrail.core.errors import InputError
 from evaltrail.core.ids import digest, digest_bytes, nearest
 from evaltrail.core.request import EvaluationRequest
@@ -52,6 +54,10 @@ class Item:
     record: Record
 
 
+NO_SLICES: Mapping[str, Sequence[str]] = MappingProxyType({})
+NO_TAGS: Mapping[str, str] = MappingProxyType({})
+
+
 class NativeTask:
     """A task that was read, checked against its data and is ready to run.
 
@@ -67,6 +73,15 @@ class NativeTask:
     Raises:
         InputError: the data cannot be read, an id stands twice, a template names a field that is not there.
     """
+
+    takes_contexts: bool = False
+    """Whether a sample's contexts are those that the answer tells, not those of the prompt."""
+    slices: Mapping[str, Sequence[str]] = NO_SLICES
+    """Attribute of the samples to its values for which the metrics are told apart, too."""
+    tags: Mapping[str, str] = NO_TAGS
+    """What the run is to say of where the data came from."""
+    skipped: Sequence[Skipped] = ()
+    """What the result will not tell of the data, and why."""
 
     def __init__(
         self,

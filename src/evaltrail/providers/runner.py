@@ -158,7 +158,7 @@ class _Run:
             extracted=taken.text,
             reasoning=answer.reasoning,
             finish_reason=answer.finish_reason,
-            contexts=prompt.contexts,
+            contexts=answer.contexts if task.takes_contexts else prompt.contexts,
             attributes=task.attributes(record),
             scores=scores,
             usage=Usage(

@@ -54,15 +54,36 @@ def deliver_folder(
         InputError: the options cannot be used.
     """
     try:
+        bundle = read_bundle(folder)
+    except InputError as error:
+        return Landed(errors=(_undelivered(error),))
+    return deliver_bundle(bundle, options, settings, fresh=fresh, progress=progress, is_tried_again=is_tried_again)
+
+
+def deliver_bundle(
+    bundle: ResultBundle,
+    options: DeliveryOptions,
+    settings: Settings,
+    *,
+    fresh: bool,
+    progress: Callable[[str], None],
+    is_tried_again: bool = False,
+) -> Landed:
+    """The receipts of a bundle whose files stay where they are; see ``deliver_folder``."""
+    try:
         receipts = open_destination(settings, _BRIEF if is_tried_again else None).deliver(
-            read_bundle(folder), complete_options(options, settings), fresh=fresh, progress=progress
+            bundle, complete_options(options, settings), fresh=fresh, progress=progress
         )
     except DestinationError as error:
         return Landed(errors=(error,))
     except (InputError, StorageError) as error:  # the results are safe, only their delivery is not
-        return Landed(errors=(DestinationError(error.message, code=error.code, where=error.where, hint=error.hint),))
+        return Landed(errors=(_undelivered(error),))
     receipts = tuple(replace(each, run_url=page_url(each.run_url, settings)) for each in receipts)
     return Landed(receipts=receipts, errors=tuple(incomplete(receipts)))
+
+
+def _undelivered(error: EvaltrailError) -> DestinationError:
+    return DestinationError(error.message, code=error.code, where=error.where, hint=error.hint)
 
 
 def page_url(run_url: str, settings: Settings) -> str:

@@ -9,6 +9,7 @@ from evaltrail.core.delivery import Receipt
 from evaltrail.destinations.mlflow.destination import Sent
 from evaltrail.service.deliver import open_destination
 from evaltrail.service.evaluation.result_record import with_landed
+from evaltrail.store.dataset_store import DatasetStore
 from evaltrail.store.ledger import Ledger
 
 
@@ -30,4 +31,9 @@ def send_waiting(settings: Settings) -> tuple[Sent, ...]:
                 ledger.amend(evaluation_id, record, with_landed(record, landed[evaluation_id]))
             except (msgspec.DecodeError, KeyError, TypeError):  # of another version: it is kept as it is
                 continue
+    store = DatasetStore(settings.question_sets_folder)
+    for generation_id, receipts in landed.items():
+        dataset = store.of_generation(generation_id)
+        if dataset is not None and not dataset.run_id:
+            store.note_run(dataset, receipts[0].run_id)
     return sent

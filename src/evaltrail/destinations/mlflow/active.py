@@ -62,13 +62,13 @@ def land_in_session(options: DeliveryOptions, name: str) -> DeliveryOptions:
         experiment="",
         experiment_id=run.info.experiment_id,
         stays_open=True,
-        part=_free_part(run.data.tags, name),
+        part=free_part(run.data.tags, name),
         taken_params=dict(run.data.params),
         taken_metrics=frozenset(run.data.metrics),
     )
 
 
-def _free_part(tags: Mapping[str, str], name: str) -> str:
+def free_part(tags: Mapping[str, str], name: str) -> str:
     """The name of one more result of a run; empty where it is the first."""
     parts = {tag.removeprefix(_KEY).removeprefix(".") for tag in tags if f"{tag}.".startswith(f"{_KEY}.")}
     if not parts:

@@ -30,7 +30,7 @@ from evaltrail.destinations.mlflow.refusal import (
     refused,
     unreachable,
 )
-from evaltrail.destinations.mlflow.run_plan import PlannedDataset
+from evaltrail.destinations.mlflow.run_plan import CONTEXT_TAG, PlannedDataset
 from evaltrail.destinations.mlflow.trace import TRACE_PREFIX, PlannedTrace
 from evaltrail.destinations.mlflow.trace_bodies import run_filter, span_body, trace_body
 from evaltrail.destinations.mlflow.tracking_uri import is_http, public_uri, sqlite_file, without_login
@@ -149,7 +149,7 @@ class StockGateway:
         inputs = [
             DatasetInput(
                 Dataset(item.name, item.digest, item.source_type, item.source, profile=item.profile or None),
-                [InputTag("mlflow.data.context", "evaluation")],
+                [InputTag(CONTEXT_TAG, item.context)],
             )
             for item in datasets
         ]

@@ -26,6 +26,7 @@ from evaltrail.destinations.mlflow.naming import (
 from evaltrail.destinations.mlflow.open_run import beside_others
 from evaltrail.destinations.mlflow.points import Points, metric_points
 from evaltrail.destinations.mlflow.run_plan import (
+    EVALUATED_ON,
     NAME_MAP_FILE,
     NOTE_TAG,
     TABLE_FILE,
@@ -221,7 +222,8 @@ def _traces(tasks: Sequence[TaskResult], options: DeliveryOptions) -> PlannedTra
 
 
 def _datasets(tasks: Sequence[TaskResult]) -> tuple[PlannedDataset, ...]:
-    known = {(task.dataset.name, task.dataset.digest): task.dataset for task in tasks if task.dataset is not None}
+    own = [dataset for task in tasks for dataset in (task.dataset, *task.inputs) if dataset is not None]
+    known = {(dataset.name, dataset.digest, dataset.context): dataset for dataset in own}
     return tuple(_dataset(dataset) for dataset in known.values())
 
 
@@ -243,6 +245,7 @@ def _dataset(dataset: Dataset) -> PlannedDataset:
         source_type=source_type,
         source=msgspec.json.encode(source).decode(),
         profile=profile,
+        context=clean_text(dataset.context) or EVALUATED_ON,
     )
 
 

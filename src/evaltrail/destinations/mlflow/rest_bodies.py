@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from evaltrail.core.values import Json
 from evaltrail.destinations.mlflow.port import Batch, NewRun, RunState
-from evaltrail.destinations.mlflow.run_plan import PlannedDataset
+from evaltrail.destinations.mlflow.run_plan import CONTEXT_TAG, PlannedDataset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,12 +150,12 @@ def batch_body(run_id: str, batch: Batch) -> dict[str, Json]:
 
 
 def datasets_body(run_id: str, datasets: Sequence[PlannedDataset]) -> dict[str, Json]:
-    """Request of runs/log-inputs; the context says that they were evaluated on."""
+    """Request of runs/log-inputs; the context says what they were used for."""
     inputs: list[Json] = []
     for item in datasets:
         fields = {"name": item.name, "digest": item.digest, "source_type": item.source_type, "source": item.source}
         profile = {"profile": item.profile} if item.profile else {}
-        inputs.append({"tags": _pairs([("mlflow.data.context", "evaluation")]), "dataset": {**fields, **profile}})
+        inputs.append({"tags": _pairs([(CONTEXT_TAG, item.context)]), "dataset": {**fields, **profile}})
     return {"run_id": run_id, "datasets": inputs}
 
 

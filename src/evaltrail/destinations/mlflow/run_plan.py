@@ -14,6 +14,10 @@ from evaltrail.destinations.mlflow.naming import NameMap
 SAMPLES_FILE = "samples.parquet"
 TABLE_FILE = "eval_results_table.json"
 NAME_MAP_FILE = "name_map.json"
+EVALUATED_ON = "evaluation"
+"""MLflow's context of a dataset that a run evaluates on."""
+CONTEXT_TAG = "mlflow.data.context"
+"""Tag of a dataset input that tells what a run used it for."""
 NOTE_TAG = "mlflow.note.content"
 """Tag that MLflow shows as the description of a run or an experiment."""
 
@@ -55,6 +59,8 @@ class PlannedDataset:
     """JSON as MLflow's dataset source of that type reads it."""
     profile: str = ""
     """JSON with the number of records, or empty."""
+    context: str = EVALUATED_ON
+    """What the run used it for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,6 +29,7 @@ from evaltrail.generation.documents.process_pages import process_pages
 _LIMITS = DocumentLimits()
 _PIECE = 1_048_576
 _IN_PROCESS = frozenset({"pdf", "docx", "html"})
+_LISTS = frozenset({"json", "jsonl"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +73,7 @@ def read_document(file: Path, *, name: str, limits: DocumentLimits = _LIMITS, ki
         notes = Notes()
         reading = _Reading(file=opened, name=label, kind=found, limits=limits, notes=notes)
         chunks = tuple(_chunks(reading))
-    if not chunks:
+    if not chunks and found not in _LISTS:  # a list of no chunks is one, and has no windows
         raise InputError("the file holds no text", code="empty_document", where=label, hint="bring one with content")
     return Document(
         name=label,

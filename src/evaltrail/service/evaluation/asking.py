@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 from evaltrail.bundle.answer_log import answer_logs_below
@@ -18,32 +14,20 @@ from evaltrail.config.context_tags import context_tags
 from evaltrail.config.logs import RunLog
 from evaltrail.config.secrets import public_url
 from evaltrail.config.settings import Settings
-from evaltrail.core.errors import EndpointError, EvaltrailError, InputError, StorageError
+from evaltrail.core.errors import EndpointError, EvaltrailError, StorageError
 from evaltrail.core.ports import FolderTask
-from evaltrail.core.progress import ProgressSink
 from evaltrail.core.version import VERSION
 from evaltrail.providers.native import NativeTask
 from evaltrail.providers.stored import StoredTask
 from evaltrail.service.evaluation.elsewhere import read_left
+from evaltrail.service.evaluation.event_loop import in_loop
 from evaltrail.service.evaluation.judge_facts import judge_tags
+from evaltrail.service.evaluation.lineage import lineage_tags
 from evaltrail.service.evaluation.prepare import Prepared
 from evaltrail.service.evaluation.summary import Asked, build_bundle
 from evaltrail.service.evaluation.task_asking import Desk, FindAnswer, ask_task, folder_call
+from evaltrail.service.evaluation.watch import Watch
 from evaltrail.store.work import Work
-
-Notice = Callable[[str], None]
-"""Told, in one sentence, what a person watching wants to know."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watch:
-    """Who is told what while an evaluation runs."""
-
-    progress: ProgressSink = lambda _: None
-    notice: Notice = lambda _: None
-
-
-UNWATCHED = Watch()
 
 
 class Asking:
@@ -93,7 +77,7 @@ class Asking:
 
     def _tags(self) -> dict[str, str]:
         """What the order says of the result, and the commit and build that it came from."""
-        said = judge_tags(self._prepared.gradings)
+        said = {**judge_tags(self._prepared.gradings), **lineage_tags(self._prepared.tasks)}
         return {**context_tags(self._settings.environ, Path()), **said, **self._prepared.order.tags}
 
     def _ask(self) -> dict[str, Asked]:
@@ -102,7 +86,7 @@ class Asking:
         asked: dict[str, Asked] = {}
         for number, task in enumerate(self._prepared.tasks):
             if isinstance(task, NativeTask | StoredTask):
-                asked[task.name] = _in_loop(lambda: self._ask_task(number, task, stored))  # noqa: B023  called at once
+                asked[task.name] = in_loop(lambda: self._ask_task(number, task, stored))  # noqa: B023  called at once
             else:
                 asked[task.name] = self._attempted(number, task)
         failures = [known.error for known in asked.values() if known.error is not None]
@@ -157,24 +141,3 @@ class Asking:
         store = StoredAnswers(journals_below(self._settings.home))
         self._watch.notice(f"{len(store):,} stored answers may be used")
         return store.find
-
-
-def _in_loop(work: Callable[[], Coroutine[object, object, Asked]]) -> Asked:
-    """What the work comes to, in an event loop of its own."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return _in_own_loop(work)
-    # The caller (a notebook) has a loop of its own in this thread.
-    with ThreadPoolExecutor(1) as aside:
-        return aside.submit(_in_own_loop, work).result()
-
-
-def _in_own_loop(work: Callable[[], Coroutine[object, object, Asked]]) -> Asked:
-    import uvloop  # noqa: PLC0415  only where something is asked
-
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(work())
-    except InputError as error:  # the data was good in the first pass, so this is no mistake in the order
-        raise EvaltrailError(error.message, code=error.code, where=error.where, hint=error.hint) from error

@@ -12,11 +12,12 @@ from evaltrail.config.settings import Settings
 from evaltrail.core.errors import EvaltrailError, InterruptError
 from evaltrail.core.result import ResultBundle, TaskResult
 from evaltrail.service.deliver import Landed, deliver_folder, is_settled
-from evaltrail.service.evaluation.asking import UNWATCHED, Asking, Watch
+from evaltrail.service.evaluation.asking import Asking
 from evaltrail.service.evaluation.order import Order, Result
 from evaltrail.service.evaluation.prepare import Prepared, prepare
 from evaltrail.service.evaluation.report import count_line
 from evaltrail.service.evaluation.result_record import recorded
+from evaltrail.service.evaluation.watch import UNWATCHED, Watch
 from evaltrail.service.record import failure_object
 from evaltrail.store.ledger import Entry, Ledger
 from evaltrail.store.work import Work, claim_work

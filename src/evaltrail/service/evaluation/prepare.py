@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain, count
@@ -19,7 +19,7 @@ from evaltrail.core.result import Origin, ResultBundle, TaskResult
 from evaltrail.core.values import Json
 from evaltrail.core.version import VERSION
 from evaltrail.models.target import open_model
-from evaltrail.providers.catalog import Task, is_task_file, open_task
+from evaltrail.providers.catalog import Task, is_task_file, names_dataset, open_task
 from evaltrail.providers.native import NativeTask
 from evaltrail.providers.stored import StoredTask
 from evaltrail.service.evaluation.broken_task import BrokenTask
@@ -161,8 +161,13 @@ def _opened(request: EvaluationRequest, number: int, settings: Settings) -> Task
         request.tasks[number],
         request.of_task(number),
         datasets_dir=settings.datasets_dir,
-        environ=settings.environ,
+        environ={**settings.environ, **_judge_variable(settings)},
     )
+
+
+def _judge_variable(settings: Settings) -> Mapping[str, str]:
+    """The judge of the settings as the variable that tasks look for: an order from elsewhere brings its own."""
+    return {"EVALTRAIL_JUDGE": settings.judge} if settings.judge else {}
 
 
 def _gradings(request: EvaluationRequest, task: Task, settings: Settings) -> tuple[Grading, ...]:
@@ -198,7 +203,7 @@ def _check_single(task: Task, others: Sequence[Task]) -> None:
 
 
 def _broken(name: str, request: EvaluationRequest, error: InputError, others: Sequence[Task]) -> BrokenTask:
-    provider, _, task = name.partition("/")
+    provider, _, task = name.partition(":" if names_dataset(name) and "/" not in name else "/")
     if is_task_file(name):
         provider, task = "native", Path(name).stem
     names = chain((task,), (f"{task}_{number}" for number in count(2)))

@@ -11,7 +11,7 @@ from evaltrail.core.delivery import Receipt
 from evaltrail.service.evaluation.order import Result
 from evaltrail.service.record import error_object, result_parts
 
-OF_RESULT = frozenset({"unscored", "task_failed"})
+OF_RESULT = frozenset({"unscored", "task_failed", "shortfall"})
 """Codes of errors that are about the result itself; others are about its delivery."""
 
 

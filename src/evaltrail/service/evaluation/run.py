@@ -13,10 +13,11 @@ from evaltrail.core.request import EvaluationRequest, ModelTarget
 from evaltrail.core.values import Json, Scalar
 from evaltrail.destinations.mlflow.active import join_session
 from evaltrail.providers.catalog import needs_no_url
-from evaltrail.service.evaluation.asking import Watch
 from evaltrail.service.evaluation.evaluate import evaluate
+from evaltrail.service.evaluation.lineage import in_usual_experiment
 from evaltrail.service.evaluation.options import VerbOptions, check_options, chosen, with_judge
 from evaltrail.service.evaluation.order import Order, Result
+from evaltrail.service.evaluation.watch import Watch
 
 
 class RunOptions(VerbOptions, total=False):
@@ -53,7 +54,7 @@ def run(tasks: str | Path | Sequence[str | Path], *, model: str, **options: Unpa
     ``with mlflow.start_run():`` the run becomes a child of the active one.
 
     Args:
-        tasks: one task file or several.
+        tasks: one task file or several; ``dataset:ID`` is a data set of questions.
         model: name as the endpoint knows it, or ``baseline:extractive|majority|random``.
         options: see RunOptions and VerbOptions.
 
@@ -75,7 +76,7 @@ def run(tasks: str | Path | Sequence[str | Path], *, model: str, **options: Unpa
         target=_target(model, checked, settings.openai_base_url, names=names),
         **chosen({**checked, "params": params}, EvaluationRequest),
     )
-    delivery = join_session(DeliveryOptions(**chosen(checked, DeliveryOptions)))
+    delivery = join_session(in_usual_experiment(DeliveryOptions(**chosen(checked, DeliveryOptions)), names, settings))
     out = checked.get("out")
     order = Order(
         request=request,

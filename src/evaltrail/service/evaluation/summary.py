@@ -29,6 +29,7 @@ from evaltrail.providers.catalog import Task
 from evaltrail.providers.native import NativeTask
 from evaltrail.providers.stored import StoredTask
 from evaltrail.scoring.aggregate import Aggregator
+from evaltrail.scoring.slices import Slices
 from evaltrail.service.evaluation.elsewhere import PROGRAM_LOG, Left
 from evaltrail.service.evaluation.judge_facts import without_judge_facts
 from evaltrail.service.evaluation.report import write_report
@@ -94,6 +95,7 @@ def build_bundle(
         status=_status([*chain.from_iterable(results)]),
         started_at=work.state.started_at,
         ended_at=datetime.now(UTC),
+        skipped=tuple(item for task in tasks if isinstance(task, NativeTask) for item in task.skipped),
     )
     (folder / layout.REQUEST).write_bytes(msgspec.json.format(public_request(request), indent=1))
     (folder / layout.REPORT).write_text(write_report(bundle, request, command), encoding="utf-8")
@@ -223,9 +225,11 @@ def _free_name(name: str, task: str, taken: Collection[str]) -> str:
 
 def _summarise(task: NativeTask | StoredTask, asked: Asked, table: SamplesWriter, version: str) -> TaskResult:
     aggregator = Aggregator(task.metrics, task.repeats)
+    slices = Slices(task.metrics, task.slices if isinstance(task, NativeTask) else {}, task.repeats)
     totals = Totals()
     for sample in asked.samples:
         aggregator.add(sample)
+        slices.add(sample)
         totals.add(replace(sample, usage=Usage()) if isinstance(task, StoredTask) else sample)
         table.add(task.name, sample)
     counts = aggregator.counts()
@@ -247,7 +251,7 @@ def _summarise(task: NativeTask | StoredTask, asked: Asked, table: SamplesWriter
         provider_version=task.provider_version if isinstance(task, StoredTask) else version,
         prefix=task.prefix,
         config={**without_judge_facts(task.config()), **asked.facts},
-        metrics=metrics,
+        metrics=(*metrics, *slices.metrics()),
         counts=counts,
         dataset=task.dataset,
         samples=asked.samples,

@@ -1,0 +1,81 @@
+"""What people see of a generation: counts, reasons, where the files are, what to type next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from evaltrail.cli.show import print_text, table
+from evaltrail.core.delivery import Receipt
+from evaltrail.core.generation import Estimate, Generation
+from evaltrail.service.generating.order import GenerationOrder, GenerationResult
+from evaltrail.service.generating.report import next_words
+
+_MOST_WINDOWS = 12
+
+
+def show_generation(result: GenerationResult) -> None:
+    """The table, and where everything lies, for people."""
+    generation = result.generation
+    rows = [["asked for", f"{generation.requested:,}"], ["accepted", f"{generation.accepted:,}"]]
+    rows += _ranked("rejected", generation.rejected_by_reason)
+    rows += _ranked("missing", generation.shortfall)
+    print_text(table(["questions", "n"], rows, numbers=(1,)))
+    print_text(f"\n{_spent(generation)}")
+    if result.out is not None:
+        print_text(f"questions: {result.out}")
+    if result.rejects is not None:
+        print_text(f"rejected:  {result.rejects}")
+    print_text(f"generation {result.evaluation_id}, {result.state}, in {result.folder}")
+    for receipt in result.receipts:
+        for line in _landed(receipt):
+            print_text(f"  {line}")
+    if result.dataset_id:
+        print_text(f"data set {result.dataset_id}, version {result.dataset_version}")
+
+
+def show_next(result: GenerationResult) -> None:
+    """What to type next, for people."""
+    if result.dataset_id:
+        print_text("\nNext:")
+        print_text(f"  {next_words(result.dataset_id)}")
+
+
+def show_preview(generation: Generation, expected: Estimate, order: GenerationOrder) -> None:
+    """What a generation would ask and cost, for people."""
+    shown = ", ".join(f"{first}-{last}" for first, last in generation.windows[:_MOST_WINDOWS])
+    more = ", ..." if len(generation.windows) > _MOST_WINDOWS else ""
+    print_text(_windows(generation) + (f": {shown}{more}" if shown else ""))
+    print_text(f"{generation.requested:,} questions by {order.model_name}")
+    tokens = expected.prompt_tokens + expected.completion_tokens
+    print_text(
+        f"about {expected.calls:,} calls, {tokens:,} tokens "
+        f"({expected.prompt_tokens:,} of prompts, {expected.completion_tokens:,} of answers)"
+    )
+    print_text("cost: " + ("no prices are known" if expected.cost is None else f"about {expected.cost:,.4g}"))
+    if expected.seconds is not None:
+        print_text(f"time: about {expected.seconds:,.0f} s at {order.limits.concurrency} calls in flight, 1 s each")
+
+
+def _ranked(title: str, reasons: Mapping[str, int]) -> list[list[str]]:
+    ranked = sorted(reasons.items(), key=lambda each: (-each[1], each[0]))
+    return [[f"{title}: {reason}", f"{count:,}"] for reason, count in ranked]
+
+
+def _windows(generation: Generation) -> str:
+    return f"{len(generation.windows):,} window" + ("" if len(generation.windows) == 1 else "s")
+
+
+def _spent(generation: Generation) -> str:
+    tokens = generation.prompt_tokens + generation.completion_tokens
+    cost = "" if generation.cost is None else f", cost {generation.cost:,.4g}"
+    spent = f"{generation.calls:,} calls, {tokens:,} tokens{cost}" if generation.calls else "no calls"
+    return f"{_windows(generation)}, {spent}, {generation.seconds:,.1f} s"
+
+
+def _landed(receipt: Receipt) -> list[str]:
+    place = receipt.run_url or f"run {receipt.run_id}"
+    was_there = ", was there already" if receipt.is_existing else ""
+    of = f": {receipt.task}" if receipt.task else ""
+    lines = [f"MLflow: {place} ({receipt.experiment_name}{of}){was_there}"]
+    lines += [f"not landed: {item.what}: {item.why}" for item in receipt.skipped]
+    return lines

@@ -1,0 +1,160 @@
+"""What lies in MLflow of documents, the questions on them, and their edits; read back by MLflow's own client."""
+
+from __future__ import annotations
+
+import csv
+
+import pytest
+
+from evaltrail.config.settings import load_settings
+from evaltrail.core.delivery import DeliveryOptions
+from evaltrail.core.errors import InputError
+from evaltrail.core.ids import new_id
+from evaltrail.service.generating.carry_out import generate_questions
+from evaltrail.service.generating.edits import EditsOrder, upload_edits
+from evaltrail.store.dataset_store import DatasetStore
+from evaltrail.store.document_store import DocumentStore
+from generated_sets import order_of, write_facts
+
+
+@pytest.fixture
+def settings(tmp_path, mlflow_url):
+    """A home of its own, and experiments that nobody else uses."""
+    environ = {
+        "EVALTRAIL_HOME": str(tmp_path / "home"),
+        "MLFLOW_TRACKING_URI": mlflow_url,
+        "EVALTRAIL_EXPERIMENT_PREFIX": f"t {new_id()}",
+    }
+    return load_settings(environ, None)
+
+
+@pytest.fixture
+def client(mlflow_url):
+    """MLflow's own."""
+    from mlflow.tracking import MlflowClient  # noqa: PLC0415 - after the gateway has silenced its import
+
+    return MlflowClient(mlflow_url)
+
+
+def runs_of(client, settings, name):
+    """The runs of one of our experiments, oldest first."""
+    found = client.get_experiment_by_name(settings.own_experiment(name))
+    return list(client.search_runs([found.experiment_id], order_by=["attributes.start_time ASC"])) if found else []
+
+
+def generated(tmp_path, settings, **options):
+    """A generation by cloze on one document."""
+    document = write_facts(tmp_path / "facts.json")
+    return generate_questions(order_of(document, out=tmp_path / "q.csv", **options), settings)
+
+
+def edited(file, target, changes):
+    """A file of questions in which answers are others: row to answer, None takes the row out."""
+    with file.open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    kept = [
+        row | ({"response": changes[place]} if place in changes else {})
+        for place, row in enumerate(rows)
+        if changes.get(place, "") is not None
+    ]
+    with target.open("w", newline="") as lines:
+        sheet = csv.DictWriter(lines, list(rows[0]))
+        sheet.writeheader()
+        sheet.writerows(kept)
+    return target
+
+
+def test_documents_and_questions_are_runs_that_name_each_other(tmp_path, settings, client):
+    """The document's run holds its bytes once; the generation's run names it by tag and as a dataset input."""
+    result = generated(tmp_path, settings)
+    (upload,), (generation,) = (
+        runs_of(client, settings, "data_upload_api"),
+        runs_of(client, settings, "data_generation"),
+    )
+    assert result.errors == ()
+    assert [file.path for file in client.list_artifacts(upload.info.run_id)] == ["facts.json"]
+    digest = upload.data.tags["evaltrail.upload"]
+    assert upload.data.params.items() >= {"chunks": "6", "format": "json"}.items()
+    tags = generation.data.tags
+    assert (tags["evaltrail.upload"], tags["evaltrail.upload_run_id"]) == (digest, upload.info.run_id)
+    assert (tags["evaltrail.dataset"], tags["evaltrail.dataset_version"]) == (result.dataset_id, "1")
+    (given,) = generation.inputs.dataset_inputs
+    assert (given.dataset.name, given.dataset.digest) == ("facts.json", digest)
+    assert {tag.key: tag.value for tag in given.tags} == {"mlflow.data.context": "generation"}
+    assert generation.data.metrics["accepted"] == result.generation.accepted
+    files = {file.path for file in client.list_artifacts(generation.info.run_id)}
+    assert files >= {"questions.csv", "questions.rejects.csv", "report.md", "request.json"}
+    assert (upload.info.status, generation.info.status) == ("FINISHED", "FINISHED")
+    assert DatasetStore(settings.question_sets_folder).version(result.dataset_id).run_id == generation.info.run_id
+
+
+def test_a_document_has_one_run_and_one_copy_however_often_it_is_used(tmp_path, settings, client):
+    """A second generation on the same document is a run of its own; the document's run and bytes are those there."""
+    first, second = generated(tmp_path, settings), generated(tmp_path, settings, seed=1)
+    assert len(runs_of(client, settings, "data_upload_api")) == 1
+    assert len(runs_of(client, settings, "data_generation")) == 2
+    assert [receipt.is_existing for receipt in (first.receipts[1], second.receipts[1])] == [False, True]
+    assert len(DocumentStore(settings.documents_folder).list()) == 1
+
+
+def test_a_named_experiment_takes_documents_too(tmp_path, settings, client):
+    """--experiment is where everything of the command lands."""
+    name = f"named {new_id()}"
+    result = generated(
+        tmp_path, settings, delivery=DeliveryOptions(experiment=name, tags={"team": "a"}, run_name="mine")
+    )
+    assert {receipt.experiment_name for receipt in result.receipts} == {name}
+    run = client.get_run(result.receipts[0].run_id)
+    assert (run.data.tags["team"], run.info.run_name) == ("a", "mine")
+    assert "team" not in client.get_run(result.receipts[1].run_id).data.tags
+
+
+def test_edits_are_a_version_with_its_parent_and_a_run_with_the_difference(tmp_path, settings, client):
+    """Rows are matched by id: one changed, one gone; the difference is a file, the version before a dataset input."""
+    result = generated(tmp_path, settings)
+    file = edited(tmp_path / "q.csv", tmp_path / "edited.csv", {0: "another answer", 1: None})
+    came = upload_edits(EditsOrder(file=file, name="edited.csv"), settings)
+    assert (came.dataset.dataset_id, came.dataset.version, came.dataset.parent_version) == (result.dataset_id, 2, 1)
+    run = client.get_run(came.receipts[0].run_id)
+    count = result.generation.accepted
+    assert run.data.metrics.items() >= {"added": 0, "changed": 1, "removed": 1, "unchanged": count - 2}.items()
+    assert {each.path for each in client.list_artifacts(run.info.run_id)} == {"difference.csv", "questions.csv"}
+    assert run.data.tags["evaltrail.generation_run_id"] == result.receipts[0].run_id
+    (given,) = run.inputs.dataset_inputs
+    assert [tag.value for tag in given.tags] == ["generation"]
+
+
+def test_edits_land_in_the_run_that_is_named_and_leave_what_it_holds(tmp_path, settings, client):
+    """Two edits of one generation stand apart in its run, which keeps its metrics, its tags and its end."""
+    result = generated(tmp_path, settings)
+    before = client.get_run(result.receipts[0].run_id)
+    for number, answer in enumerate(("one", "two"), 2):
+        file = edited(tmp_path / "q.csv", tmp_path / "edited.csv", {0: answer})
+        order = EditsOrder(file=file, name="edited.csv", run_id=before.info.run_id)
+        assert upload_edits(order, settings).dataset.version == number
+    after = client.get_run(before.info.run_id)
+    assert after.data.metrics.items() >= {**before.data.metrics, "edits/changed": 1.0, "edits_2/changed": 1.0}.items()
+    assert after.data.tags.items() >= before.data.tags.items()
+    assert (after.info.status, after.info.end_time) == (before.info.status, before.info.end_time)
+
+
+def test_edits_do_not_land_in_runs_of_others(tmp_path, settings, client):
+    """A run outside our experiments, or none at all, is refused before anything is kept."""
+    generated(tmp_path, settings)
+    strange = client.create_run(client.create_experiment(f"others {new_id()}")).info.run_id
+    for run_id, code in ((strange, "foreign_run"), ("f" * 32, "unknown_run")):
+        with pytest.raises(InputError) as caught:
+            upload_edits(EditsOrder(file=tmp_path / "q.csv", name="q.csv", run_id=run_id), settings)
+        assert caught.value.code == code
+    assert [len(each.versions) for each in DatasetStore(settings.question_sets_folder).list()] == [1]
+
+
+def test_questions_that_nobody_knows_are_a_data_set_of_their_own(tmp_path, settings):
+    """A table of the seed's three columns that is no edit of anything becomes version 1, all of it added."""
+    file = tmp_path / "own.csv"
+    file.write_text(
+        "query,relevant_chunks,response\nWho rings the bell?,\"['The miller rings the bell.']\",The miller\n"
+    )
+    came = upload_edits(EditsOrder(file=file, name="own.csv"), settings)
+    assert (came.parent, came.dataset.version, len(came.edits.added)) == (None, 1, 1)
+    assert came.receipts[0].experiment_name == settings.own_experiment("data_generation")
