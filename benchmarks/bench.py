@@ -30,6 +30,7 @@ RESULTS = Path(__file__).with_name("RESULTS.md")
 LANDING = "landing"
 PARTS = {
     "gathering": "Gathering",
+    "generation": "Generation",
     "invocations": "Invocations",
     "judge_peer": "Judging",
     "lease_queue": "Queue",

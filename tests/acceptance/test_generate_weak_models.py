@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import zlib
 from collections import Counter
 
 import pytest
@@ -26,6 +27,17 @@ OF_EVERYTHING = {
 }
 """Of 100 requests 10 get prose, 10 broken JSON, 10 other words for evidence, 15 one and the same question, 25 questions
 on what the text does not hold, and 30 are answered well; 30 of 100 questions it answers without their text."""
+
+
+class HalfDead(QuestionEndpoint):
+    """An endpoint that fails every request whose words it dislikes: half of all."""
+
+    def reply(self, body):
+        """HTTP 500, or the answer."""
+        status, answer = super().reply(body)
+        if zlib.crc32(body["messages"][-1]["content"].encode()) % 2:
+            return 500, {"error": {"message": "out of memory"}}
+        return status, answer
 
 
 @pytest.fixture
@@ -122,6 +134,17 @@ def test_a_model_that_knows_no_better_form_gives_all_that_was_ordered(evaltrail,
     assert_accounted(evaltrail, done)
     assert (done.code, done.object["accepted"]) == (0, REQUESTED), done.object["shortfall"]
     assert_good(evaltrail)
+
+
+def test_an_endpoint_that_answers_half_costs_questions_and_tells_which(evaltrail):
+    """Windows and checks that got no answer are rejects with the endpoint's own reason; the others are delivered."""
+    with HalfDead() as model:
+        done = generated(evaltrail, model)
+    assert_accounted(evaltrail, done)
+    assert_good(evaltrail)
+    assert 0 < done.object["accepted"] < REQUESTED
+    assert done.object["rejected"].keys() == {"http_500"}
+    assert done.object["shortfall"]["reasons"].keys() == {"http_500"}
 
 
 def test_of_a_model_that_is_bad_in_every_way_only_good_questions_come_through(evaltrail):

@@ -28,11 +28,11 @@ from evaltrail.service.calibrating.labels import LabelledRow, read_labels
 from evaltrail.service.calibrating.measure import Judged, measure
 from evaltrail.service.calibrating.outcome import Calibrated
 from evaltrail.service.calibrating.report import calibration_object, calibration_report
-from evaltrail.service.evaluation.asking import UNWATCHED, Watch
 from evaltrail.service.evaluation.evaluate import carry_out
 from evaltrail.service.evaluation.judges import Grading
 from evaltrail.service.evaluation.order import Order, Result
 from evaltrail.service.evaluation.prepare import prepare
+from evaltrail.service.evaluation.watch import UNWATCHED, Watch
 from evaltrail.store.calibrations import Calibration, Calibrations
 
 _JSON, _REPORT = "calibration.json", "calibration.md"

@@ -23,11 +23,11 @@ from evaltrail.core.values import Json, Scalar
 from evaltrail.destinations.mlflow.active import land_in_session
 from evaltrail.destinations.mlflow.naming import legal_name
 from evaltrail.scoring.apply import Scorer
-from evaltrail.service.evaluation.asking import Watch
 from evaltrail.service.evaluation.evaluate import carry_out
 from evaltrail.service.evaluation.options import VerbOptions, check_options, chosen
 from evaltrail.service.evaluation.order import Order, Result
 from evaltrail.service.evaluation.prepare import prepare
+from evaltrail.service.evaluation.watch import Watch
 from evaltrail.service.frames.asked_model import AskedModel, read_model
 from evaltrail.service.frames.evaluation_result import EvaluationResult
 from evaltrail.service.frames.frame import Frame, read_frame

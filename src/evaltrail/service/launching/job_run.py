@@ -21,7 +21,7 @@ from evaltrail.core.errors import EvaltrailError, InputError, InterruptError
 from evaltrail.core.job import JobSpec
 from evaltrail.core.progress import Progress
 from evaltrail.core.result import ResultBundle
-from evaltrail.service.evaluation.asking import Watch
+from evaltrail.service.evaluation.watch import Watch
 from evaltrail.service.record import error_object, result_parts
 from evaltrail.store.execution_lines import append_jobs, job_data
 from evaltrail.store.executions import database_file, read_executions

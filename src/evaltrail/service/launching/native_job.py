@@ -13,8 +13,9 @@ from evaltrail.config.settings import Settings
 from evaltrail.core.errors import EvaltrailError
 from evaltrail.core.job import JobSpec
 from evaltrail.core.result import ResultBundle
-from evaltrail.service.evaluation.asking import Asking, Watch
+from evaltrail.service.evaluation.asking import Asking
 from evaltrail.service.evaluation.prepare import prepare
+from evaltrail.service.evaluation.watch import Watch
 from evaltrail.service.launching.job_documents import write_documents
 from evaltrail.service.launching.native_order import BUNDLE, native_order
 from evaltrail.store.work import claim_work

@@ -15,9 +15,9 @@ from evaltrail.core.values import Scalar
 from evaltrail.destinations.mlflow.labels import without
 from evaltrail.providers.stored import StoredTask
 from evaltrail.scoring.apply import Scorer
-from evaltrail.service.evaluation.asking import UNWATCHED, Watch
 from evaltrail.service.evaluation.evaluate import evaluate
 from evaltrail.service.evaluation.order import Order, Result
+from evaltrail.service.evaluation.watch import UNWATCHED, Watch
 from evaltrail.service.rescoring.sources import open_result
 
 RESCORED_FROM = "evaltrail.rescored_from"

@@ -16,9 +16,9 @@ from evaltrail.core.values import Json
 from evaltrail.destinations.mlflow.active import join_session
 from evaltrail.scoring.apply import Scorer
 from evaltrail.scoring.catalog import make_metrics
-from evaltrail.service.evaluation.asking import Watch
 from evaltrail.service.evaluation.options import VerbOptions
 from evaltrail.service.evaluation.order import Result
+from evaltrail.service.evaluation.watch import Watch
 from evaltrail.service.rescoring.rescore import RescoreOrder, rescore
 from evaltrail.service.rescoring.specs import read_specs
 
