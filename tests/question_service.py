@@ -14,16 +14,15 @@ from evaltrail.jobs.opening import open_queue
 from evaltrail.service.handling.unit_handler import UnitHandler
 
 TOWNS = ("Varn", "Koster", "Elm", "Tolva", "Brin", "Askel", "Norre", "Falk", "Ister", "Lund")
-LONG_AGO = "1970-01-01"
 
 
-def chunks(count: int = 10) -> list[dict[str, object]]:
-    """So many chunks that cloze finds blanks in."""
+def chunks(count: int = 10, builder: str = "Ida Holm") -> list[dict[str, object]]:
+    """So many chunks that cloze finds blanks in; another builder makes other questions."""
     return [
         {
             "filename": "towers.txt",
             "page": number // 3 + 1,
-            "text": f"The tower of {TOWNS[number % 10]} number {number} was built in {1850 + 7 * number} by Ida Holm. "
+            "text": f"The tower of {TOWNS[number % 10]} number {number} was built in {1850 + 7 * number} by {builder}. "
             f"Its lamp burns {12 + number} litres of oil a night, and {200 + number} steps lead to it.",
         }
         for number in range(count)
@@ -61,9 +60,11 @@ def work_off(settings: Settings, *, most: int = 50) -> None:
     pytest.fail("it never ends")
 
 
-def generated(client: Any, settings: Settings, count: int = 10, **headers: str) -> dict[str, Any]:
+def generated(
+    client: Any, settings: Settings, count: int = 10, *, builder: str = "Ida Holm", **headers: str
+) -> dict[str, Any]:
     """The account of a generation that was sent by the seed's route and is done."""
-    reply = client.post("/post_json", chunks(count), **headers)
+    reply = client.post("/post_json", chunks(count, builder), **headers)
     assert reply.status == 202, reply.body
     work_off(settings)
     found: dict[str, Any] = client.get(path(reply.object["status_url"])).object

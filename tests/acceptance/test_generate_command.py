@@ -165,3 +165,37 @@ def test_a_stopped_generation_goes_on_where_it_was(tmp_path, mlflow_url, experim
     assert done.object["calls"] == needed
     assert (cut.cwd / "q.csv").read_bytes() == (whole.cwd / "q.csv").read_bytes()
     assert [run["state"] for run in cut.runs()] == ["completed"]
+
+
+def test_edits_come_back_on_the_command_line(evaltrail, experiment):
+    """A file that was edited is the next version of its data set, found by its rows, and a list tells where it lies."""
+    (evaltrail.cwd / "a.txt").write_text("The Ellis museum opened in 1911. Its largest hall holds 42 ships.\n")
+    made = evaltrail(
+        "generate", "a.txt", "--out", "q.csv", "--types", "numeric=1", "--experiment", experiment, "--json"
+    )
+    text = (evaltrail.cwd / "q.csv").read_text()
+    (evaltrail.cwd / "q.csv").write_text(text.replace(",1911,", ",the year 1911,"))
+    told = evaltrail("generate", "--edits", "q.csv", "--experiment", experiment, "--json").object
+    assert (told["dataset_id"], told["dataset_version"]) == (made.object["dataset_id"], 2)
+    assert (told["added"], told["removed"], told["changed"], told["unchanged"]) == (0, 0, 1, 0)
+    assert [receipt["experiment_name"] for receipt in told["receipts"]] == [experiment]
+    (listed,) = evaltrail("ls", "datasets", "--json").object["datasets"]
+    assert (listed["dataset_id"], listed["version"], listed["count"]) == (told["dataset_id"], 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--edits", "q.csv", "a.txt"), "DOC is given beside --edits"),
+        (("--edits", "q.csv", "--window-size", "9"), "--window-size is given beside --edits"),
+        (("--edits", "q.csv", "--dataset", "../x"), "is no id of a data set"),
+        (("--edits", "none.csv"), "none.csv: the file cannot be read"),
+        (("--run-id", "abc", "a.txt"), "--run-id is given without --edits"),
+        (("a.txt", "--out", "q.csv", "--types", "simple"), "--types: 'simple' has no value"),
+    ],
+)
+def test_edits_and_generations_are_told_apart(evaltrail, words, said):
+    """What has no meaning beside a flag is refused, never passed over."""
+    done = evaltrail("generate", *words, "--no-deliver")
+    assert done.code == 2
+    assert said in one_error(done)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 
 import pytest
 
@@ -12,9 +13,11 @@ from evaltrail.core.errors import InputError
 from evaltrail.core.ids import new_id
 from evaltrail.service.generating.carry_out import generate_questions
 from evaltrail.service.generating.edits import EditsOrder, upload_edits
+from evaltrail.service.sending import send_waiting
 from evaltrail.store.dataset_store import DatasetStore
 from evaltrail.store.document_store import DocumentStore
 from generated_sets import order_of, write_facts
+from mlflow_proxy import unreliable
 
 
 @pytest.fixture
@@ -158,3 +161,26 @@ def test_questions_that_nobody_knows_are_a_data_set_of_their_own(tmp_path, setti
     came = upload_edits(EditsOrder(file=file, name="own.csv"), settings)
     assert (came.parent, came.dataset.version, len(came.edits.added)) == (None, 1, 1)
     assert came.receipts[0].experiment_name == settings.own_experiment("data_generation")
+
+
+@pytest.mark.slow
+def test_what_lands_later_says_where_it_came_from(tmp_path, settings, client, mlflow_url):
+    """MLflow was away while documents, questions and edits came: sent in order, each bears the run ids of those before.
+
+    The edits of a file that two data sets would fit belong to the one that says the same.
+    """
+    with unreliable(mlflow_url, lambda *_: "refuse") as proxy:
+        away = replace(settings, tracking_uri=proxy.url)
+        generated(tmp_path, away, delivery=None)
+        result = generated(tmp_path, away, seed=1)
+        file = edited(tmp_path / "q.csv", tmp_path / "edited.csv", {0: "another answer"})
+        came = upload_edits(EditsOrder(file=file, name="edited.csv"), away)
+        assert (result.exit_code, came.exit_code, came.dataset.dataset_id) == (3, 3, result.dataset_id)
+        proxy.judge = lambda *_: "forward"
+        assert [each.error for each in send_waiting(away)] == [None] * 3
+    (upload,) = runs_of(client, settings, "data_upload_api")
+    generation, edits = runs_of(client, settings, "data_generation")
+    assert generation.data.tags["evaltrail.upload_run_id"] == upload.info.run_id
+    assert edits.data.tags["evaltrail.generation_run_id"] == generation.info.run_id
+    versions = DatasetStore(settings.question_sets_folder).get(result.dataset_id).versions
+    assert [each.run_id for each in versions] == [generation.info.run_id, edits.info.run_id]

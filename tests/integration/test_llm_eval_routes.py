@@ -26,7 +26,7 @@ def service(settings):
 @pytest.fixture(scope="module")
 def made(service, settings):
     """A generation that is done."""
-    return generated(service, settings, File_Name="towers.json")
+    return generated(service, settings, builder="Per Falk", File_Name="towers.json")
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_model_is_evaluated_on_a_data_set(service, settings, made):
 
 
 def test_questions_of_a_run_are_fetched_by_the_worker(service, settings, made):
-    """runs:/ID/PATH is evaluated on what the run holds; a path that is not there fails that evaluation with a reason."""
+    """runs:/ID/PATH is evaluated on what the run holds; a path that is not there fails that evaluation, with why."""
     run = made["run_id"]
     good = service.ask(
         "POST", "/evaluate_model", Model_Name="baseline:random", Benchmark_Uri=f"runs:/{run}/questions.csv"

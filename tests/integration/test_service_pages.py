@@ -29,12 +29,12 @@ def service(tmp_path_factory):
         yield client
 
 
-def test_the_page_lists_every_route_and_no_other(service):
-    """Method by method, as the description has them."""
+def test_the_pages_list_every_route_and_no_other(service):
+    """Method by method, as the description has them: those of questions on their own page."""
     described = service.get("/openapi.json").object["paths"]
     routes = {(method.upper(), path) for path, methods in described.items() for method in methods}
-    page = (DOCS / "service.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| ([A-Z, ]+) \| `(/[^`]*)` \|", page, re.MULTILINE)
+    pages = "".join((DOCS / name).read_text(encoding="utf-8") for name in ("service.md", "generate-service.md"))
+    rows = re.findall(r"^\| ([A-Z, ]+) \| `(/[^`]*)` \|", pages, re.MULTILINE)
     assert {(method, path) for methods, path in rows for method in methods.split(", ")} == routes
 
 

@@ -208,3 +208,40 @@ def test_more_drafts_begin_with_the_same_ones(kind, fewer, more, seed, random):
 def test_another_seed_asks_otherwise():
     """The seed decides the order and who owns a sentence."""
     assert drafts_of_all(seed=0) == drafts_of_all(seed=0) != drafts_of_all(seed=1)
+
+
+PEOPLE = (
+    "The Halden Observatory was led in 1931 by the astronomer Ingrid Solheim, who had lived in Leipzig.",
+    "On 4 November 1962 the keeper Josef Brandt saw 19 sunspots from the tower in Uppsala.",
+    "In May 1975 the tower was sold to the Corvin Trust for 180,000 crowns, and German tourists came in August.",
+    "The wheelwright, Karl Nygaard, mended 12 carts for the Royal Engineers on Sundays, beside the river Anatol Minor.",
+)
+
+
+def test_only_names_of_one_kind_stand_for_one_another():
+    """People for people, places for places, bodies for bodies; months, weekdays and what nobody knows for nothing."""
+    kinds = {
+        **dict.fromkeys(("Ingrid Solheim", "Josef Brandt", "Karl Nygaard"), "person"),
+        **dict.fromkeys(("Leipzig", "Uppsala"), "place"),
+        **dict.fromkeys(("Halden Observatory", "Corvin Trust", "Royal Engineers"), "body"),
+    }
+    never = ("November", "May", "August", "Sundays", "German", "Anatol Minor")
+    seen = set()
+    for passage in passages(PEOPLE, size=1):
+        (text,) = (chunk.text for chunk in passage.chunks)
+        others = [each for each in passages(PEOPLE, size=1) if each.window != passage.window]
+        for draft in write_cloze(passage, {"unanswerable": 9}, seed=0, others=others):
+            asked = draft.query.removeprefix('Fill in the blank: "').removesuffix('"')
+            came = {name for name in kinds if name in asked and name not in text}
+            went = {name for name in kinds if name in text and name not in asked}
+            seen.update(came)
+            assert len(came) == 1
+            assert {kinds[name] for name in came} <= {kinds[name] for name in went}
+            assert all(asked.count(word) <= text.count(word) for word in never)
+    assert seen
+
+
+def test_a_name_that_its_sentence_half_tells_is_not_asked_for():
+    """A word of it that stands elsewhere gives the rest away."""
+    sentence = "The trust is led by Ida Marchetti's niece, Sofia Marchetti, and by Paul Verhoeven."
+    assert [blank.text for blank in names_in(sentence)] == ["Paul Verhoeven"]

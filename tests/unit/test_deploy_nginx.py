@@ -7,6 +7,8 @@ import re
 import pytest
 
 from compose_file import DEPLOY
+from evaltrail.config.service_settings import ServiceSettings
+from evaltrail.server.access import is_upload
 
 TOKEN = re.compile(r"""\s*(?:#[^\n]*\s*)*("[^"]*"|[^\s;{}"]+|[;{}])""")
 HEADERS = {"Host": "$http_host", "X-Forwarded-For": "$remote_addr", "X-Forwarded-Proto": "$scheme", "Connection": '""'}
@@ -73,7 +75,7 @@ def test_each_server_leads_to_its_own_port_and_is_told_who_asked(servers):
 
 def test_events_are_not_held_back(servers):
     """The path of events, and no other, goes unbuffered, for longer than the pause between signs of life."""
-    (pattern,) = [each for each in locations(servers["eval.example.com"]) if each.startswith("^")]
+    (pattern,) = [each for each in locations(servers["eval.example.com"]) if "events" in each]
     assert re.match(pattern, "/api/v1/evaluations/0190f2d4b8c07e2f/events")
     assert not re.match(pattern, "/api/v1/evaluations/0190f2d4b8c07e2f/results")
     inside = locations(servers["eval.example.com"])[pattern]
@@ -88,3 +90,16 @@ def test_the_service_is_sent_what_it_takes_and_mlflow_artifacts_of_any_size(serv
     assert locations(servers["eval.example.com"])["/metrics"] == [(["return", "404"], [])]
     assert values(servers["mlflow.example.com"], "client_max_body_size") == [["0"]]
     assert values(servers["mlflow.example.com"], "auth_basic") == [['"MLflow"']]
+
+
+def test_files_go_on_as_they_come(servers):
+    """The paths that take files, and no other, let a little more through than the service takes, unbuffered."""
+    (pattern,) = [each for each in locations(servers["eval.example.com"]) if "post_json" in each]
+    for path in ("/post_json", "/api/v1/documents", "/api/v1/datasets/0190f2d4b8c07e2f/edits"):
+        assert re.match(pattern, path)
+        assert is_upload("POST", path)
+    assert not re.match(pattern, "/api/v1/evaluations")
+    inside = locations(servers["eval.example.com"])[pattern]
+    (most,) = values(inside, "client_max_body_size")[0]
+    assert int(most.removesuffix("m")) * 1024 * 1024 > ServiceSettings().max_upload_bytes
+    assert values(inside, "proxy_request_buffering") == [["off"]]

@@ -33,8 +33,12 @@ _PROBLEM = {
 
 def examples() -> Mapping[str, object]:
     """The payloads of seed 001, by name."""
-    text = files("evaltrail.api").joinpath("examples.json").read_text(encoding="utf-8")
-    return cast("dict[str, object]", json.loads(text))
+    return _read("examples.json")
+
+
+def question_examples() -> Mapping[str, object]:
+    """Chunks, and bodies of generations and evaluations, by name."""
+    return _read("question_examples.json")
 
 
 def with_forms(found: dict[str, Any], forms: Sequence[type[Form]]) -> dict[str, Any]:
@@ -51,3 +55,8 @@ def with_forms(found: dict[str, Any], forms: Sequence[type[Form]]) -> dict[str, 
     found["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
     found["security"] = [{}, {"key": []}]
     return found
+
+
+def _read(name: str) -> dict[str, object]:
+    text = files("evaltrail.api").joinpath(name).read_text(encoding="utf-8")
+    return cast("dict[str, object]", json.loads(text))

@@ -51,6 +51,8 @@ class Endpoint:
     body: type[Form] | None = None
     document: str = ""
     """Of a body without a form: what it is."""
+    contents: Mapping[str, Wire] | None = None
+    """Of a body that is no JSON object: media type to schema."""
     query: type[QueryForm] | None = None
     examples: Mapping[str, object] | None = None
     """Of the body, by name."""
@@ -75,20 +77,23 @@ class Endpoint:
     def extra(self) -> Wire:
         """What OpenAPI says of it beside what FastAPI finds out."""
         told: Wire = {"parameters": [*self._in_path(), *self._in_query(), *self._in_headers()]}
-        if self.body is not None or self.document:
+        if self.contents is not None:
+            content = {kind: {"schema": schema} for kind, schema in self.contents.items()}
+            told["requestBody"] = {"required": True, "content": content}
+        elif self.body is not None or self.document:
             schema: Wire = {"type": "object", "description": self.document}
             if self.body is not None:
                 schema = {"$ref": f"#/components/schemas/{self.body.__name__}"}
-            content: Wire = {"schema": schema}
+            in_json: Wire = {"schema": schema}
             if self.examples:
-                content["examples"] = {name: {"value": value} for name, value in self.examples.items()}
-            told["requestBody"] = {"required": True, "content": {"application/json": content}}
+                in_json["examples"] = {name: {"value": value} for name, value in self.examples.items()}
+            told["requestBody"] = {"required": True, "content": {"application/json": in_json}}
         return told
 
     def responses(self) -> dict[int | str, Wire]:
         """What it answers, by status."""
         success: Wire = {"description": "Done" if self.status != 202 else "Accepted"}
-        if self.status != 204:
+        if self.status not in {204, 303}:
             success["content"] = {self.media_type: {"schema": {} if "json" in self.media_type else {"type": "string"}}}
         problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
         refused = sorted({*self.refusals, *_COMMON})

@@ -30,7 +30,9 @@ _STATUSES: Mapping[str, int] = MappingProxyType(
         "unauthorized": 401,
         "forbidden": 403,
         "bad_origin": 403,
+        "bad_form_token": 403,
         "unknown_id": 404,
+        "unknown_version": 404,
         "unknown_job": 404,
         "ambiguous_id": 404,
         "not_found": 404,
@@ -41,6 +43,7 @@ _STATUSES: Mapping[str, int] = MappingProxyType(
         "in_use": 409,
         "not_ended": 409,
         "not_over": 409,
+        "not_landed": 409,
         "read_only": 409,
         "too_large": 413,
         "unsupported_media_type": 415,
@@ -160,7 +163,7 @@ def problem_of(error: EvaltrailError, *, instance: str = "", request_id: str = "
         instance=instance,
         request_id=request_id,
         errors=_fields(error),
-        headers={"Retry-After": str(AWAY_RETRY_S)} if status == 503 else {},
+        headers={"Retry-After": str(AWAY_RETRY_S)} if status == 503 or error.code == "not_landed" else {},
     )
 
 

@@ -83,9 +83,18 @@ async def read_body(request: Request) -> bytes:
     Raises:
         InputError: (code ``unsupported_media_type``) it says that it sends something else.
     """
+    check_json_type(request)
+    return await request.body()
+
+
+def check_json_type(request: Request) -> None:
+    """Return where a request sends JSON, or does not say what it sends.
+
+    Raises:
+        InputError: (code ``unsupported_media_type``) it says that it sends something else.
+    """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind and kind != _JSON and not (kind.startswith("application/") and kind.endswith("+json")):
         raise InputError(
             f"the body is said to be {kind!r:.80}", code="unsupported_media_type", hint=f"send Content-Type: {_JSON}"
         )
-    return await request.body()

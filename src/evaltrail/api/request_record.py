@@ -19,6 +19,8 @@ class RequestRecord:
     """Name of the key that it came with; empty = none was asked for."""
     job_id: str = ""
     """The evaluation that it is about."""
+    prefix: str = ""
+    """Path that a proxy takes off before it asks us: ``/evals``; empty = none."""
     fault: BaseException | None = None
     """Of ours, that it was answered with 500 for; None = there was none, or it was raised."""
 

@@ -18,6 +18,7 @@ from evaltrail.api.event_stream import EventRoutes
 from evaltrail.api.health import HealthRoutes
 from evaltrail.api.hub_routes import hub_endpoints
 from evaltrail.api.pages import docs
+from evaltrail.api.question_routes import question_endpoints
 from evaltrail.api.replies import QueryForm
 from evaltrail.api.submissions import KEY_HEADER, SubmissionRoutes
 from evaltrail.api.wire import CollectionOrderForm, ComparisonForm, EvaluationForm
@@ -44,6 +45,7 @@ def endpoints(backend: Backend) -> tuple[Endpoint, ...]:
         *_submissions(backend),
         *hub_endpoints(backend),  # before /evaluations/{evaluation_id}, which `jobs` would be an id for
         *_evaluations(backend),
+        *question_endpoints(backend),
         *_catalog(backend),
         *_health(backend),
     )

@@ -79,12 +79,12 @@ class SubmissionRoutes:
         below: str,
     ) -> Response:
         backend = self._backend
-        key = _key(request)
+        key = idempotency_key(request)
         order = await understood(request, read)
         if len(order.request.benchmarks) <= _FEW_BENCHMARKS:
-            submission = resolve(order.request, backend.catalog, backend.settings)
+            submission = resolve(order.request, backend.catalog, backend.settings, backend.datasets)
         else:
-            submission = await run_sync(resolve, order.request, backend.catalog, backend.settings)
+            submission = await run_sync(resolve, order.request, backend.catalog, backend.settings, backend.datasets)
         if order.warnings:
             submission = replace(submission, warnings=(*submission.warnings, *order.warnings))
         waiting = backend.acceptor.accept(submission, order.request, idempotency_key=key, priority=order.priority)
@@ -102,7 +102,12 @@ class SubmissionRoutes:
         return json_reply(told(account), 202, headers)
 
 
-def _key(request: Request) -> str:
+def idempotency_key(request: Request) -> str:
+    """The key under which a request is accepted once; empty = it bears none.
+
+    Raises:
+        InputError: it is one that cannot be kept.
+    """
     key = request.headers.get(KEY_HEADER, "").strip()
     if len(key) <= _LONGEST_KEY and key.isprintable() and key.isascii():
         return key

@@ -29,11 +29,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(flag, type=values.price, metavar="X", help=f"price of a million tokens of {what}")
     parser.add_argument("--dry-run", action="store_true", help="print windows, calls, tokens and cost; ask nothing")
     parser.add_argument("--fresh", action="store_true", help="start over, even where the same was answered before")
+    parser.add_argument("--edits", metavar="FILE", help="questions that you edited: the next version of their data set")
+    parser.add_argument("--dataset", default="", metavar="ID[@N]", help="with --edits: what was edited; default: found")
+    parser.add_argument(
+        "--run-id", default="", metavar="ID", help="with --edits: MLflow run to land in; default: a new one"
+    )
     _add_delivery(parser)
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Generate; what does it is imported only then."""
+    """Generate, or take edits in; what does it is imported only then."""
     return int(importlib.import_module("evaltrail.cli.generate_questions").execute(arguments))
 
 

@@ -6,27 +6,33 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from evaltrail.cli import values
-from evaltrail.cli.generate import EXAMPLE
+from evaltrail.cli import generate_edits, values
+from evaltrail.cli.generate import EXAMPLE, add_arguments
 from evaltrail.cli.generate_shown import show_generation, show_next, show_preview
 from evaltrail.cli.run_tasks import limits_of
 from evaltrail.cli.show import ProgressLine, print_error, print_json, print_notice
 from evaltrail.config.settings import Settings, load_settings
 from evaltrail.core.delivery import DeliveryOptions
 from evaltrail.core.errors import InputError
-from evaltrail.core.generation import GenerationPlan
+from evaltrail.core.generation import GenerationPlan, Thresholds
+from evaltrail.core.question import QUESTION_TYPES
 from evaltrail.core.request import ModelTarget
 from evaltrail.generation.sieve.thresholds import parse_thresholds
 from evaltrail.service.evaluation.watch import Watch
 from evaltrail.service.generating.carry_out import carry_out_generation
 from evaltrail.service.generating.order import GenerationOrder
-from evaltrail.service.generating.prepare import prepare_generation
+from evaltrail.service.generating.prepare import PreparedGeneration, prepare_generation
 from evaltrail.service.generating.result_object import generation_object, preview_object
 from evaltrail.service.generating.type_words import read_types
+
+_GATES = Thresholds.__dataclass_fields__
 
 
 def execute(arguments: argparse.Namespace) -> int:
     """Generate, land, and show what came of it."""
+    if arguments.edits is not None:
+        return generate_edits.execute(arguments, _wanted_delivery(arguments), add_arguments)
+    _refuse_words_of_edits(arguments)
     settings = load_settings()
     order = _order(arguments, settings)
     if arguments.dry_run:
@@ -36,11 +42,7 @@ def execute(arguments: argparse.Namespace) -> int:
     if order.target is None and not arguments.generator:
         print_notice("no --model: questions are made by cloze, which blanks out words of sentences and asks nobody")
     prepared = prepare_generation(order, settings)
-    if prepared.windows.warning:
-        print_notice(f"note: {prepared.windows.warning}")
-    for brought in prepared.brought:
-        for item in brought.document.skipped:
-            print_notice(f"left out of {brought.document.name}: {item.what}: {item.why}")
+    _show_notes(prepared)
     with ProgressLine() as progress:
         result = carry_out_generation(prepared, settings, Watch(progress=progress, notice=print_notice))
     if arguments.json:
@@ -53,11 +55,24 @@ def execute(arguments: argparse.Namespace) -> int:
     return result.exit_code
 
 
+def _show_notes(prepared: PreparedGeneration) -> None:
+    if prepared.windows.warning:
+        print_notice(f"note: {prepared.windows.warning}")
+    for brought in prepared.brought:
+        for item in brought.document.skipped:
+            print_notice(f"left out of {brought.document.name}: {item.what}: {item.why}")
+
+
+def _refuse_words_of_edits(arguments: argparse.Namespace) -> None:
+    for flag, given in (("--dataset", arguments.dataset), ("--run-id", arguments.run_id)):
+        if given:
+            raise InputError(f"{flag} is given without --edits", code="usage", hint="add --edits FILE")
+
+
 def _preview(order: GenerationOrder, settings: Settings, *, as_json: bool) -> int:
     prepared = prepare_generation(order, settings, is_preview=True)
     generation, expected = prepared.unasked(), prepared.estimate()
-    if prepared.windows.warning:
-        print_notice(f"note: {prepared.windows.warning}")
+    _show_notes(prepared)
     if as_json:
         print_json(preview_object(generation, order.model_name, expected))
     else:
@@ -68,6 +83,10 @@ def _preview(order: GenerationOrder, settings: Settings, *, as_json: bool) -> in
 def _order(arguments: argparse.Namespace, settings: Settings) -> GenerationOrder:
     types, more = _pairs(arguments.types)
     gates, yet_more = _pairs(arguments.gates)
+    for flag, words, names in (("--types", more, QUESTION_TYPES), ("--gates", yet_more, _GATES)):
+        for word in words:
+            if word.replace("-", "_") in names and not Path(word).exists():
+                raise InputError(f"{flag}: {word!r} has no value", code="usage", hint=f"write {word}=VALUE")
     documents = [*arguments.document, *more, *yet_more]
     if not documents:
         raise InputError("DOC is missing", code="usage", hint=f"name files, such as: {EXAMPLE}")
@@ -94,7 +113,7 @@ def _order(arguments: argparse.Namespace, settings: Settings) -> GenerationOrder
         plan=plan,
         target=target,
         limits=limits_of(arguments),
-        delivery=None if arguments.no_deliver else _delivery(arguments),
+        delivery=_wanted_delivery(arguments),
         out=arguments.out,
         fresh=arguments.fresh,
     )
@@ -115,7 +134,9 @@ def _target(arguments: argparse.Namespace, settings: Settings) -> ModelTarget | 
     return ModelTarget(id=arguments.model, url=url, api_key_env=arguments.api_key_env, headers=headers)
 
 
-def _delivery(arguments: argparse.Namespace) -> DeliveryOptions:
+def _wanted_delivery(arguments: argparse.Namespace) -> DeliveryOptions | None:
+    if arguments.no_deliver:
+        return None
     tags = {name: str(value) for name, value in values.read_pairs(arguments.tag, "--tag").items()}
     return DeliveryOptions(
         tracking_uri=arguments.tracking_uri, experiment=arguments.experiment, run_name=arguments.run_name, tags=tags

@@ -8,7 +8,7 @@ from evaltrail.cli.show import print_text, table
 from evaltrail.core.delivery import Receipt
 from evaltrail.core.generation import Estimate, Generation
 from evaltrail.service.generating.order import GenerationOrder, GenerationResult
-from evaltrail.service.generating.report import next_words
+from evaltrail.service.generating.report import edits_words, next_words
 
 _MOST_WINDOWS = 12
 
@@ -27,7 +27,7 @@ def show_generation(result: GenerationResult) -> None:
         print_text(f"rejected:  {result.rejects}")
     print_text(f"generation {result.evaluation_id}, {result.state}, in {result.folder}")
     for receipt in result.receipts:
-        for line in _landed(receipt):
+        for line in landed_lines(receipt):
             print_text(f"  {line}")
     if result.dataset_id:
         print_text(f"data set {result.dataset_id}, version {result.dataset_version}")
@@ -37,6 +37,8 @@ def show_next(result: GenerationResult) -> None:
     """What to type next, for people."""
     if result.dataset_id:
         print_text("\nNext:")
+        if result.out is not None:
+            print_text(f"  {edits_words(result.out)}   # once you have edited it")
         print_text(f"  {next_words(result.dataset_id)}")
 
 
@@ -46,6 +48,9 @@ def show_preview(generation: Generation, expected: Estimate, order: GenerationOr
     more = ", ..." if len(generation.windows) > _MOST_WINDOWS else ""
     print_text(_windows(generation) + (f": {shown}{more}" if shown else ""))
     print_text(f"{generation.requested:,} questions by {order.model_name}")
+    if not expected.calls:
+        print_text("no calls, no cost")
+        return
     tokens = expected.prompt_tokens + expected.completion_tokens
     print_text(
         f"about {expected.calls:,} calls, {tokens:,} tokens "
@@ -72,7 +77,8 @@ def _spent(generation: Generation) -> str:
     return f"{_windows(generation)}, {spent}, {generation.seconds:,.1f} s"
 
 
-def _landed(receipt: Receipt) -> list[str]:
+def landed_lines(receipt: Receipt) -> list[str]:
+    """Where something landed and what of it did not, for people."""
     place = receipt.run_url or f"run {receipt.run_id}"
     was_there = ", was there already" if receipt.is_existing else ""
     of = f": {receipt.task}" if receipt.task else ""

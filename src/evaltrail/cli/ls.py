@@ -14,8 +14,9 @@ from evaltrail.config.settings import load_settings
 from evaltrail.core.delivery import Skipped
 from evaltrail.core.errors import InputError
 from evaltrail.service.history.known_runs import latest_runs
+from evaltrail.store.dataset_store import DatasetStore
 
-EXAMPLE = "evaltrail ls runs --limit 5; evaltrail ls tasks arc; evaltrail ls metrics judge; evaltrail ls providers"
+EXAMPLE = "evaltrail ls runs --limit 5; evaltrail ls tasks arc; evaltrail ls metrics judge; evaltrail ls datasets"
 _MOST_TASKS = 4
 _MOST_NOTES = 5
 
@@ -25,9 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "what",
         nargs="?",
-        choices=("runs", "tasks", "metrics", "providers"),
+        choices=("runs", "tasks", "metrics", "providers", "datasets"),
         default="runs",
-        help="runs: what ran and runs (the default); tasks, metrics: what can be named; providers: who runs tasks",
+        help="runs: what ran and runs (the default); tasks, metrics: what can be named; providers: who runs tasks; "
+        "datasets: generated questions",
     )
     parser.add_argument("word", nargs="?", default="", metavar="WORD", help="tasks, metrics: only names that hold this")
     parser.add_argument("--provider", default="", metavar="NAME", help="tasks: only this provider's")
@@ -47,6 +49,8 @@ def execute(arguments: argparse.Namespace) -> int:
         return _list_metrics(arguments)
     if arguments.what == "tasks":
         return _list_tasks(arguments)
+    if arguments.what == "datasets":
+        return _list_datasets(arguments)
     found = latest_runs(load_settings(), limit=arguments.limit or 20)
     show_notes(found.notes)
     if arguments.json:
@@ -137,6 +141,35 @@ def _list_providers(*, as_json: bool) -> int:
         return 0
     rows = [[note.name, note.task, note.install or "ready", note.line, note.needs] for note in notes]
     print_text(table(["provider", "task", "here", "runs", "needs"], rows))
+    return 0
+
+
+def _list_datasets(arguments: argparse.Namespace) -> int:
+    store = DatasetStore(load_settings().question_sets_folder)
+    latest = [each.latest for each in store.list(limit=arguments.limit or 20)]
+    if arguments.json:
+        found = [
+            {
+                "dataset_id": each.dataset_id,
+                "version": each.version,
+                "name": each.name,
+                "count": each.count,
+                "created_at": each.created_at,
+                "generation_id": each.generation_id or None,
+                "run_id": each.run_id or None,
+                "folder": str(store.folder_of(each)),
+            }
+            for each in latest
+        ]
+        print_json({"ok": True, "exit_code": 0, "datasets": found})
+    elif latest:
+        rows = [
+            [each.dataset_id, f"{each.version}", f"{each.count:,}", each.name, f"{each.created_at:%Y-%m-%d %H:%M:%S}"]
+            for each in latest
+        ]
+        print_text(table(["data set", "version", "questions", "name", "made (UTC)"], rows, numbers=(1, 2)))
+    else:
+        print_text("no questions were generated yet; `evaltrail generate` makes some")
     return 0
 
 

@@ -22,7 +22,7 @@ COMMANDS = {
     "generate": "make verified questions of documents, to evaluate models on",
     "ingest": "land result folders of any supported harness in MLflow",
     "export": "land finished invocations, the NeMo Evaluator Launcher's or ours, in MLflow or files",
-    "ls": "list what ran and what runs, and the tasks and metrics that can be named",
+    "ls": "list what ran and what runs, the tasks and metrics that can be named, and data sets",
     "status": "how far evaluations and invocations are",
     "info": "what an evaluation or an invocation came to; copies its files",
     "logs": "what an evaluation or its jobs print; -f follows",

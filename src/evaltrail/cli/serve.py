@@ -34,6 +34,9 @@ def execute(arguments: argparse.Namespace) -> int:
     settings = with_usual_store(load_settings(dotenv=None))  # whoever can write to the working folder says nothing here
     service = load_service_settings(settings, host=arguments.host, port=arguments.port)
 
+    if settings.environ.get("SESSION_TYPE"):
+        print_notice("SESSION_TYPE is not needed: the form pages keep no sessions")
+
     def tell(address: str) -> None:
         if arguments.json:
             print_json({"ok": True, "exit_code": 0, "url": address, "docs": f"{address}/docs"})

@@ -12,6 +12,7 @@ from evaltrail.core.ids import digest
 from evaltrail.core.question import QUESTION_TYPES, Difficulty, QuestionType
 from evaltrail.generation.cloze_blanks import Blank, is_askable, names_in, numbers_in, terms_in, with_blank
 from evaltrail.generation.drafts import UNANSWERABLE, Draft, Passage
+from evaltrail.generation.name_kinds import kinds_of
 from evaltrail.generation.sentences import sentences_of
 from evaltrail.generation.sieve.words import words_of
 
@@ -26,6 +27,7 @@ _LONG_WORDS = 25
 _SWAPS_TRIED = 40
 _SHORT_ACRONYM = 4
 _YEARS = range(1000, 2100)
+_Shape = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +71,10 @@ class ClozeWriter:
             for fact in _facts(chunk, known):
                 owner = windows[int(self._key(fact.text)[:8], 16) % len(windows)]
                 self._facts[owner].append(fact)
-        self._swaps = self._all_swaps()
+        every = [fact for facts in self._facts.values() for fact in facts]
+        self._kinds = kinds_of((fact.text, name) for fact in every for name in fact.names)
+        """Name to whose it is, where that is known."""
+        self._swaps = self._all_swaps(every)
 
     def write(
         self,
@@ -118,14 +123,12 @@ class ClozeWriter:
     def _unanswerable(self, facts: Sequence[_Fact], passage: Passage, words: Mapping[str, int]) -> Iterator[Draft]:
         """Sentences that speak of somebody or something else of the upload, which the passage does not know."""
         for fact in facts:
-            asked = next(
-                (self._blanks(fact, kind)[0] for kind in ("numeric", "simple") if self._blanks(fact, kind)), None
-            )
-            swap = asked and self._swap(fact, asked, words, passage.text)
-            if asked and swap:
-                old, new = swap
-                changed = _changed(fact.text, asked, old, new)
-                yield Draft(query=_query(changed), response=UNANSWERABLE, type="unanswerable", difficulty="hard")
+            for asked in (*self._blanks(fact, "numeric"), *self._blanks(fact, "simple")):
+                swap = self._swap(fact, asked, words, passage.text)
+                if swap:
+                    query = _query(_changed(fact.text, asked, *swap))
+                    yield Draft(query=query, response=UNANSWERABLE, type="unanswerable", difficulty="hard")
+                    break
 
     def _blanks(self, fact: _Fact, kind: str) -> tuple[Blank, ...]:
         if kind == "numeric":
@@ -138,9 +141,10 @@ class ClozeWriter:
         Other numbers are left: who pays 7 euros below the age of 12 pays them below 9 too.
         """
         for old in (*fact.names, *filter(_is_year, fact.numbers)):
-            if old.start < asked.end and asked.start < old.end:
+            shape = self._shape(old)
+            if shape is None or (old.start < asked.end and asked.start < old.end):
                 continue
-            others = self._swaps[_shape(old)]
+            others = self._swaps[shape]
             first = int(self._key(fact.text + old.text)[:8], 16)
             for turn in range(min(_SWAPS_TRIED, len(others))):
                 new = others[(first + turn) % len(others)]
@@ -148,14 +152,27 @@ class ClozeWriter:
                     return old, new
         return None
 
-    def _all_swaps(self) -> dict[tuple[str, int], list[str]]:
+    def _all_swaps(self, facts: Iterable[_Fact]) -> dict[_Shape, list[str]]:
         """Shape to all names or years of the upload that have it, sorted."""
-        found: dict[tuple[str, int], set[str]] = defaultdict(set)
-        for facts in self._facts.values():
-            for fact in facts:
-                for blank in (*fact.names, *filter(_is_year, fact.numbers)):
-                    found[_shape(blank)].add(blank.text)
+        found: dict[_Shape, set[str]] = defaultdict(set)
+        for fact in facts:
+            for blank in (*fact.names, *filter(_is_year, fact.numbers)):
+                shape = self._shape(blank)
+                if shape:
+                    found[shape].add(blank.text)
         return defaultdict(list, {shape: sorted(texts) for shape, texts in found.items()})
+
+    def _shape(self, blank: Blank) -> _Shape | None:
+        """What can stand for one another: years, acronyms of like length, constants, names of one kind and length.
+
+        None for what nothing can stand for: a month, or a name of which nobody knows whose it is.
+        """
+        if blank.kind == "number":
+            return "year", 0
+        if blank.text.isupper():
+            return ("constant", 0) if "_" in blank.text else ("acronym", len(blank.text) > _SHORT_ACRONYM)
+        kind = self._kinds.get(blank.text)
+        return (kind, blank.text.count(" ")) if kind else None
 
     def _key(self, text: str) -> str:
         return digest([self._seed, text])
@@ -213,15 +230,6 @@ def _difficulty(fact: _Fact, blank: Blank, words: Mapping[str, int]) -> Difficul
 
 def _is_year(blank: Blank) -> bool:
     return blank.kind == "number" and blank.text.isdigit() and int(blank.text) in _YEARS
-
-
-def _shape(blank: Blank) -> tuple[str, int]:
-    """What can stand for one another: years, names of as many words, acronyms of like length, constants."""
-    if blank.kind == "number":
-        return ("year", 0)
-    if blank.text.isupper():
-        return ("constant", 0) if "_" in blank.text else ("acronym", len(blank.text) > _SHORT_ACRONYM)
-    return ("name", blank.text.count(" "))
 
 
 def _stands_in(text: str, words: Mapping[str, int], passage: str) -> bool:

@@ -18,6 +18,8 @@ BlankKind = Literal["number", "name", "term"]
 _FILE = Path(__file__).with_name("cloze_words.yaml")
 _FEWEST_WORDS, _MOST_WORDS = 6, 60
 _MOST_CHARACTERS = 600
+_LINK_LETTERS = 3
+"""Of the words within a name, such as ``von``, that say nothing alone."""
 _LETTERS_SHARE = 0.6
 """Of the characters beside blanks; below it a sentence is a line of a table, a formula or a reference."""
 _CAPITALS_SHARE = 0.6
@@ -118,7 +120,7 @@ def _names(sentence: str) -> Iterator[Blank]:
             first = _FIRST_OF_SEVERAL.match(found[0])
             start += first.end() if first else len(found[0])
         text = _POSSESSIVE.sub("", sentence[start : found.end()]).rstrip("-'\u2019")
-        if _is_name(text) and _stands_once(text, sentence):
+        if _is_name(text) and _stands_once(text, sentence) and not _is_told_in_part(text, sentence):
             yield Blank(start=start, end=start + len(text), text=text, kind="name")
 
 
@@ -155,6 +157,12 @@ def _stands_once(text: str, sentence: str) -> bool:
         count += not (there[place - 1].isalnum() or there[place + len(wanted)].isalnum())
         place = there.find(wanted, place + 1)
     return count == 1
+
+
+def _is_told_in_part(name: str, sentence: str) -> bool:
+    """Whether another place says a word of a longer name: who Ida Marten's niece, ____ Marten, is, is half told."""
+    words = name.split()
+    return len(words) > 1 and any(len(word) > _LINK_LETTERS and not _stands_once(word, sentence) for word in words)
 
 
 def _points_elsewhere(words: Sequence[str]) -> bool:

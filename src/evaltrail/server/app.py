@@ -13,9 +13,12 @@ from evaltrail.core.version import VERSION
 from evaltrail.server.auth import FindKey
 from evaltrail.server.direct import Direct
 from evaltrail.server.failures import HANDLERS, Wall
+from evaltrail.server.from_environment import EnvironmentApp
 from evaltrail.server.guards import guarded
 from evaltrail.server.metering import Metering
 from evaltrail.server.request_log import WriteLine, write_to_stderr
+from evaltrail.web.form_routes import FormRoutes
+from evaltrail.web.form_token import FormTokens
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -38,6 +41,8 @@ class _Described(FastAPI):
             self.add_exception_handler(kind, answer)
         self.endpoints = endpoints(backend)
         mount(self, self.endpoints)
+        forms = FormRoutes(backend.desk, backend.documents, FormTokens(backend.settings.form_secret))
+        self.router.routes.extend(forms.routes())
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI description, made when somebody asks for it first."""
@@ -58,3 +63,7 @@ def create_app(backend: Backend, find: FindKey, *, write: WriteLine = write_to_s
     described = _Described(backend)
     walled = Wall(Direct(described, described.endpoints), write)
     return Metering(guarded(walled, backend.settings, find, write=write), backend.meters)
+
+
+app: ASGIApp = EnvironmentApp()
+"""The service of this process's variables, for any ASGI server: ``uvicorn evaltrail.server.app:app``."""

@@ -24,12 +24,16 @@ from evaltrail.server.refreshing import refreshed
 from evaltrail.server.request_log import WriteLine, write_to_stderr
 from evaltrail.service.answering.account import STATES
 from evaltrail.service.answering.answers import Answers
+from evaltrail.service.answering.generations import Generations
 from evaltrail.service.catalog.catalog import Catalog
 from evaltrail.service.submitting.acceptor import Acceptor
+from evaltrail.service.submitting.upload_desk import UploadDesk
 from evaltrail.service.working.submit import EVALUATION
 from evaltrail.store.api_keys import ApiKeys
 from evaltrail.store.catalog_entries import CatalogEntries
 from evaltrail.store.database import open_database
+from evaltrail.store.dataset_store import DatasetStore
+from evaltrail.store.document_store import DocumentStore
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -76,6 +80,7 @@ def assembled(settings: Settings, service: ServiceSettings, *, write: WriteLine 
         )
         meters = Meters(look=examiner.look, evaluations=partial(_by_state, queue))
         with open_hints(settings) as hints, Acceptor(queue, hints) as acceptor, refreshed(catalog):
+            documents = DocumentStore(settings.documents_folder)
             backend = Backend(
                 settings=service,
                 catalog=catalog,
@@ -84,6 +89,11 @@ def assembled(settings: Settings, service: ServiceSettings, *, write: WriteLine 
                 feed=feed,
                 examiner=examiner,
                 meters=meters,
+                generations=Generations(settings, queue),
+                documents=documents,
+                datasets=DatasetStore(settings.question_sets_folder),
+                desk=UploadDesk(catalog, service, documents, acceptor),
+                experiment=settings.own_experiment,
             )
             yield Service(app=create_app(backend, ApiKeys(database).find, write=write), feed=feed)
     finally:

@@ -10,13 +10,15 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from evaltrail.api.request_record import record_of
-from evaltrail.server.access import is_open_path
+from evaltrail.core.errors import InputError
+from evaltrail.server.access import is_open_path, is_upload
 from evaltrail.server.refusal import header, refuse
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _MOST_REMEMBERED = 10_000
+_FRAME_BYTES = 100_000
 
 
 @dataclass(slots=True)
@@ -92,22 +94,29 @@ class BodyLimit:
     Args:
         app: what answers.
         most_bytes: the largest one that is taken.
+        most_upload_bytes: the same of requests that bring a file; empty = as of all others.
     """
 
-    def __init__(self, app: ASGIApp, most_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, most_bytes: int, most_upload_bytes: int | None = None) -> None:
         self._app = app
         self._most_bytes = most_bytes
+        self._most_upload_bytes = most_bytes if most_upload_bytes is None else most_upload_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand a request on, unless its body is too large."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        brings_file = is_upload(scope["method"], scope["path"])
+        most = self._most_upload_bytes + _frame_bytes(scope) if brings_file else self._most_bytes
         length = header(scope, b"content-length")
         if length is None and header(scope, b"transfer-encoding") is not None:
-            await self._unmeasured(scope, receive, send)
-        elif length is not None and not _is_within(length, self._most_bytes):
-            await self._refuse(scope, send)
+            if brings_file:
+                await self._app(scope, _counted(receive, most), send)
+            else:
+                await self._unmeasured(scope, receive, send)
+        elif length is not None and not _is_within(length, most):
+            await self._refuse(scope, send, most)
         else:  # the server ends a body where its length says
             await self._app(scope, receive, send)
 
@@ -121,7 +130,7 @@ class BodyLimit:
                 return
             body += message.get("body", b"")
             if len(body) > self._most_bytes:
-                await self._refuse(scope, send)
+                await self._refuse(scope, send, self._most_bytes)
                 return
         whole: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
 
@@ -130,10 +139,37 @@ class BodyLimit:
 
         await self._app(scope, replay, send)
 
-    async def _refuse(self, scope: Scope, send: Send) -> None:
-        message = f"the body is larger than {self._most_bytes / 1_000_000:,g} MB"
-        hint = "send less; data sets are named by path, not sent; the operator sets EVALTRAIL_MAX_BODY_MB"
-        await refuse(scope, send, status=413, code="too_large", message=message, hint=hint)
+    async def _refuse(self, scope: Scope, send: Send, most: int) -> None:
+        error = _too_large(most)
+        await refuse(scope, send, status=413, code=error.code, message=error.message, hint=error.hint)
+
+
+def _frame_bytes(scope: Scope) -> int:
+    """What a form puts around its file: the file itself is measured again when it is kept."""
+    return _FRAME_BYTES if (header(scope, b"content-type") or b"").lower().startswith(b"multipart/") else 0
+
+
+def _counted(receive: Receive, most: int) -> Receive:
+    """The same messages, until their bodies are too much: then whoever reads them meets an error, which is answered."""
+    size_bytes = 0
+
+    async def next_part() -> Message:
+        nonlocal size_bytes
+        message = await receive()
+        size_bytes += len(message.get("body", b""))
+        if size_bytes > most:
+            raise _too_large(most)
+        return message
+
+    return next_part
+
+
+def _too_large(most: int) -> InputError:
+    return InputError(
+        f"the body is larger than {most // 100_000 / 10:,g} MB",
+        code="too_large",
+        hint="send less; data sets are named by path, not sent; the operator sets EVALTRAIL_MAX_BODY_MB; files: 100 MB",
+    )
 
 
 def client_of(scope: Scope) -> str:

@@ -9,6 +9,7 @@ from evaltrail.core.delivery import Receipt
 from evaltrail.destinations.mlflow.destination import Sent
 from evaltrail.service.deliver import open_destination
 from evaltrail.service.evaluation.result_record import with_landed
+from evaltrail.service.generating.late_links import link_landed
 from evaltrail.store.dataset_store import DatasetStore
 from evaltrail.store.ledger import Ledger
 
@@ -36,4 +37,4 @@ def send_waiting(settings: Settings) -> tuple[Sent, ...]:
         dataset = store.of_generation(generation_id)
         if dataset is not None and not dataset.run_id:
             store.note_run(dataset, receipts[0].run_id)
-    return sent
+    return link_landed(sent, settings)

@@ -34,7 +34,7 @@ _ID = re.compile(r"[0-9a-f]{16}")
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 _WAIT_SECONDS = 60.0
 """For another process that adds a version; it holds the lock for milliseconds."""
-_HINT = "/api/v1/datasets lists them"
+_HINT = "`evaltrail ls datasets` or /api/v1/datasets lists them"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

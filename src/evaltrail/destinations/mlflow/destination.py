@@ -6,7 +6,7 @@ import getpass
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from evaltrail.core.delivery import DeliveryOptions, Receipt
@@ -95,6 +95,10 @@ class Sent:
     run_name: str
     source_id: str = ""
     """Id of the result that it is of, where it was sent."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Of the run, where it was sent."""
+    tracking_uri: str = ""
+    """Where it was sent."""
     receipt: Receipt | None = None
     error: EvaltrailError | None = None
     note: str = ""
@@ -236,7 +240,14 @@ class MlflowDestination:
             if error.code == DestinationUnreachableError.default_code:
                 away[uri] = error
             return Sent(key=plan.key, run_name=plan.run_name, error=error)
-        return Sent(key=plan.key, run_name=plan.run_name, source_id=plan.tags.get("evaltrail.id", ""), receipt=receipt)
+        return Sent(
+            key=plan.key,
+            run_name=plan.run_name,
+            source_id=plan.tags.get("evaltrail.id", ""),
+            tags=plan.tags,
+            tracking_uri=uri,
+            receipt=receipt,
+        )
 
     def _outbox(self) -> Outbox:
         return Outbox(self._folder, is_shared=self._is_shared)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from evaltrail.destinations.mlflow.door import open_gateway
 from evaltrail.destinations.mlflow.patience import Patience
+from evaltrail.destinations.mlflow.port import Batch
 from evaltrail.destinations.mlflow.tracking_uri import check_tracking_uri, resolve_tracking_uri
 
 
@@ -47,3 +48,29 @@ def find_run(
     return KnownRun(
         run_id=run.run_id, experiment_id=experiment.id, experiment_name=experiment.name, tags=dict(run.tags)
     )
+
+
+def tag_run(
+    run_id: str,
+    tags: Mapping[str, str],
+    tracking_uri: str,
+    *,
+    environ: Mapping[str, str],
+    patience: Patience | None = None,
+) -> None:
+    """Give a run further tags; repeating it changes nothing.
+
+    Args:
+        run_id: as MLflow knows it.
+        tags: name to value.
+        tracking_uri: where it is.
+        environ: the variables that MLflow's own settings are read from.
+        patience: how long MLflow is waited for.
+
+    Raises:
+        DestinationUnreachableError: MLflow is away.
+        DestinationError: MLflow refuses.
+    """
+    check_tracking_uri(tracking_uri)
+    with closing(open_gateway(tracking_uri, environ=environ, patience=patience)) as gateway:
+        gateway.log_batch(run_id, Batch(tags=tuple(tags.items())))

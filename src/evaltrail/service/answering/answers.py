@@ -110,7 +110,7 @@ class Answers:
         found = self._queue.list(
             limit=limit,
             cursor=cursor,
-            states=_states(status),
+            states=states_of(status),
             kind=EVALUATION,
             name=job_name(name),
             labels=labels(tags or {}, words, experiment=experiment, tenant=tenant),
@@ -300,7 +300,12 @@ def _check_count(count: int) -> None:
         raise InputError(f"{count} evaluations to compare", where="ids", hint=hint)
 
 
-def _states(status: str) -> tuple[JobState, ...]:
+def states_of(status: str) -> tuple[JobState, ...]:
+    """The queue's states that a client's word means; none where it says nothing.
+
+    Raises:
+        InputError: it is no state.
+    """
     if not status:
         return ()
     if status not in _STATES:

@@ -31,6 +31,7 @@ FILE = "catalog.yaml"
 _OURS = Path(__file__).parent
 _SECTIONS = ("servers", "benchmarks", "collections", "default_collection")
 _MOST_BYTES = 4_000_000
+_ANYSCALE = "https://api.endpoints.anyscale.com/v1"
 _VARIABLE = re.compile(r"EVALTRAIL_SERVER_(?P<name>[A-Za-z0-9_]+?)_(?P<what>URL|API_KEY_ENV|MAX_CONCURRENCY)")
 
 
@@ -93,12 +94,13 @@ def with_document(lower: Shelf, document: Json, place: str, source: Source, fold
 
 
 def with_variables(lower: Shelf, environ: Mapping[str, str]) -> Shelf:
-    """What there is with the servers of ``EVALTRAIL_SERVER_<NAME>_URL`` and its kin laid over it.
+    """What there is with the servers of established variables and of ``EVALTRAIL_SERVER_<NAME>_URL`` laid over it.
 
     Raises:
         InputError: a variable holds what it cannot mean, or a new server has no URL.
     """
-    return lower.plus(servers=list(_variable_servers(lower, environ)))
+    shelf = lower.plus(servers=list(_established_servers(lower, environ)))
+    return shelf.plus(servers=list(_variable_servers(shelf, environ)))
 
 
 def read_document(file: Path) -> Json:
@@ -142,6 +144,18 @@ def _server(lower: Shelf, name: str, value: Json, fields: Fields, source: Source
     if value.get("url") in (None, before.url):
         kept["api_key_env"] = before.api_key_env or None
     return read_server(name, {**kept, **value}, place, source)
+
+
+def _established_servers(lower: Shelf, environ: Mapping[str, str]) -> Iterator[ServerEntry]:
+    """The servers that variables of other tools name (seed 003): their keys go where those tools send them."""
+    for variable in ("OPENAI_BASE_URL", "OPENAI_API_BASE"):
+        if environ.get(variable, "").strip():
+            openai = lower.servers.get("openai", ServerEntry(name="openai", url="", api_key_env="OPENAI_API_KEY"))
+            url = checked_url(environ[variable].strip(), variable)
+            yield replace(openai, url=url, source="environment")
+            break
+    if environ.get("ANYSCALE_KEY") and "anyscale" not in lower.servers:
+        yield ServerEntry(name="anyscale", url=_ANYSCALE, api_key_env="ANYSCALE_KEY", source="environment")
 
 
 def _variable_servers(lower: Shelf, environ: Mapping[str, str]) -> Iterator[ServerEntry]:

@@ -25,7 +25,7 @@ from evaltrail.core.document import Document
 from evaltrail.core.errors import DestinationError, EvaltrailError, InterruptError
 from evaltrail.core.generation import Generation
 from evaltrail.core.result import ResultBundle
-from evaltrail.generation.generate import generate
+from evaltrail.generation.generate import NOT_OFFERED, generate
 from evaltrail.service.deliver import Landed, deliver_folder, is_settled
 from evaltrail.service.evaluation.event_loop import in_loop
 from evaltrail.service.evaluation.watch import UNWATCHED, Watch
@@ -50,6 +50,8 @@ from evaltrail.store.dataset_store import DatasetStore, DatasetVersion
 from evaltrail.store.document_store import DocumentStore, StoredUpload
 from evaltrail.store.ledger import Entry, Ledger
 from evaltrail.store.work import Work, claim_work
+
+_NOT_OFFERED_STEP = "cloze makes simple, numeric and unanswerable ones alone; name a --model for the others"
 
 
 def generate_questions(order: GenerationOrder, settings: Settings, watch: Watch = UNWATCHED) -> GenerationResult:
@@ -278,12 +280,15 @@ def shortcomings(generation: Generation) -> list[EvaltrailError]:
     if not generation.missing:
         return []
     why = reason_words(dict(generation.shortfall)) or "no reason is known"
+    steps = [_NOT_OFFERED_STEP] if NOT_OFFERED in generation.shortfall else []
+    steps += ["ask for fewer, or give more text"] if set(generation.shortfall) - {NOT_OFFERED} or not steps else []
+    if generation.rejected:
+        steps += ["lower a threshold with --gates: the file of rejects tells each one's reason"]
     return [
         EvaltrailError(
             f"{generation.missing:,} of {generation.requested:,} questions are missing: {why}",
             code="shortfall",
-            hint="the file of rejects tells each one's reason; ask for fewer, give more text, or lower a threshold "
-            "with --gates",
+            hint="; ".join(steps),
         )
     ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,12 +14,13 @@ from evaltrail.core.ids import new_id
 from evaltrail.core.question import Question
 from evaltrail.destinations.mlflow.active import free_part
 from evaltrail.destinations.mlflow.known_run import KnownRun, find_run
+from evaltrail.generation.dataset_columns import COLUMNS
 from evaltrail.generation.dataset_edits import Edits, carry_over, find_edits, write_difference
 from evaltrail.generation.dataset_files import QuestionSheet, read_questions, read_sheet
 from evaltrail.service.deliver import Landed, complete_options, deliver_bundle
 from evaltrail.service.generating.edits_bundle import DIFFERENCE_FILE, EditedDataset, edits_bundle
 from evaltrail.service.generating.places import EVALUATIONS, GENERATIONS, UPLOADS, generation_delivery
-from evaltrail.service.generating.question_set import questions_digest, write_all
+from evaltrail.service.generating.question_set import FETCHED, questions_digest, write_all
 from evaltrail.store.dataset_store import DatasetFacts, DatasetStore, DatasetVersion
 
 _PART = "edits"
@@ -42,6 +43,8 @@ class EditsOrder:
     """The data set that was edited; empty = the run's, else the one that holds these questions."""
     delivery: DeliveryOptions | None = field(default_factory=DeliveryOptions)
     """None = nothing is delivered."""
+    id: str = ""
+    """Of the result that lands, where somebody has given it one, such as the queue; empty = a new one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,22 +143,34 @@ def _parent(
 
 
 def _most_alike(sheet: QuestionSheet, store: DatasetStore) -> DatasetVersion | None:
-    """The data set that holds most of these questions, by their ids, else by what they ask."""
+    """The data set that holds most of these questions, by their ids, else by what they ask.
+
+    Two generations on one document may share questions: of data sets with as many, the one meant is that which says
+    the same of most of them, then that which holds the fewest others, then the newest.
+    """
     ids = {question.id for question in sheet.questions}
     queries = {question.query.strip() for question in sheet.questions}
-    best: tuple[int, DatasetVersion] | None = None
+    columns = [column for column in COLUMNS if column in sheet.columns]
+    rows = {_said(question, columns) for question in sheet.questions}
+    best: tuple[tuple[int, int, int], DatasetVersion] | None = None
     for version, questions in _latest(store):
         by_id = sum(question.id in ids for question in questions)
         by_query = sum(question.query.strip() in queries for question in questions)
         same = by_id or (by_query if by_query >= _SAME_SHARE * len(queries) else 0)
-        if same and (best is None or same > best[0]):
-            best = same, version
+        likeness = same, sum(_said(question, columns) in rows for question in questions), -len(questions)
+        if same and (best is None or likeness > best[0]):
+            best = likeness, version
     return None if best is None else best[1]
+
+
+def _said(question: Question, columns: Sequence[str]) -> tuple[object, ...]:
+    return tuple(getattr(question, column) for column in columns)
 
 
 def _latest(store: DatasetStore) -> Iterator[tuple[DatasetVersion, tuple[Question, ...]]]:
     for each in store.list(limit=_MOST_SEARCHED):
-        yield each.latest, _questions(store, each.latest)
+        if FETCHED not in each.latest.settings:  # a copy that an evaluation made for itself
+            yield each.latest, _questions(store, each.latest)
 
 
 def _questions(store: DatasetStore, version: DatasetVersion) -> tuple[Question, ...]:
@@ -197,5 +212,5 @@ def _deliver(order: EditsOrder, run: KnownRun | None, edited: EditedDataset, set
         part = free_part(run.tags, _PART) or _PART
         options = replace(options, run_id=run.run_id, stays_open=True, part=part)
         options = replace(options, experiment="", experiment_id=run.experiment_id)
-    bundle = edits_bundle(edited, identity=new_id(), part=part, at=datetime.now(UTC))
+    bundle = edits_bundle(edited, identity=order.id or new_id(), part=part, at=datetime.now(UTC))
     return deliver_bundle(bundle, options, replace(settings, run_id=""), fresh=True, progress=lambda _: None)

@@ -114,6 +114,8 @@ def prepare_generation(
     _check_generator(order, is_preview=is_preview)
     whole = limits or DocumentLimits()
     brought = read_documents(order.documents, order.uploads, DocumentStore(settings.documents_folder), whole)
+    if order.out is not None:
+        check_out(order.out, [each.file for each in brought])
     chunks = numbered(each.document for each in brought)
     plan = order.plan
     windows = windows_over(chunks, size=plan.window_size, step=plan.window_step, scope=plan.window_scope)
@@ -126,8 +128,6 @@ def prepare_generation(
     if order.target is not None:
         prepared = replace(prepared, key=find_key(order.target, settings.openai_base_url, settings.environ))
     prepared.open_model(settings)
-    if order.out is not None:
-        check_out(order.out, [each.file for each in brought])
     if order.delivery is not None:
         _check_deliveries(prepared, settings)
     return prepared

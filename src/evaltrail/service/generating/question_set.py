@@ -16,6 +16,8 @@ from evaltrail.store.dataset_store import DatasetFacts, DatasetStore, DatasetVer
 
 QUESTION_FILES = ("questions.jsonl", "questions.csv", "questions.parquet")
 REJECTS_FILE = "rejects.csv"
+FETCHED = "fetched"
+"""Setting of a set that an evaluation fetched for itself: from where."""
 _KEY = "key"
 """Setting that tells documents, plan and model of a generation."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from evaltrail.config.secrets import public_url
 from evaltrail.core.document import Document
@@ -66,11 +67,17 @@ def next_words(dataset_id: str) -> str:
     return f"evaltrail run dataset:{dataset_id} --model MODEL --url URL"
 
 
+def edits_words(out: Path) -> str:
+    """The command that takes edited questions in."""
+    return f"evaltrail generate --edits {shlex.quote(str(out))}"
+
+
 def repeat_words(order: GenerationOrder, documents: Sequence[Document]) -> tuple[str, ...]:
     """The words of the command line that asks for the same again; header values are left out."""
     plan, usual = order.plan, GenerationPlan()
-    words = ["evaltrail", "generate", *(map(str, order.documents) or [each.name for each in documents])]
-    words += ["--out", str(order.out or "questions.csv")]
+    named = map(_shown, order.documents) if order.documents else (each.name for each in documents)
+    words = ["evaltrail", "generate", *named]
+    words += ["--out", _shown(order.out or Path("questions.csv"))]
     flags: dict[str, object] = {
         "--window-size": plan.window_size,
         "--window-step": plan.window_step,
@@ -89,6 +96,11 @@ def repeat_words(order: GenerationOrder, documents: Sequence[Document]) -> tuple
         words += ["--types", *(f"{name}={count}" for name, count in plan.types.items())]
     words += _gates(plan.thresholds)
     return tuple(words)
+
+
+def _shown(path: Path) -> str:
+    """A path as others may read it: of one that tells this machine's folders the name alone."""
+    return path.name if path.is_absolute() else str(path)
 
 
 def _asking(order: GenerationOrder) -> dict[str, object]:
@@ -148,7 +160,8 @@ def _documents(generation: Generation, documents: Sequence[Document]) -> Iterato
         name = each.name.replace("|", "\\|")
         yield f"| {name} | {each.format} | {len(each.chunks):,} | {pages} | {each.size_bytes:,} | `{each.digest}` |"
     unused = f"; {len(generation.unused_chunks):,} chunks lie in no window" if generation.unused_chunks else ""
-    yield from ("", f"{len(generation.windows):,} windows{unused}.", "")
+    count = len(generation.windows)
+    yield from ("", f"{count:,} window{'' if count == 1 else 's'}{unused}.", "")
     for each in documents:
         yield from (f"- left out of {each.name}: {item.what}: {item.why}" for item in each.skipped)
 

@@ -2,14 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from evaltrail.config.settings import Settings
 from evaltrail.jobs.hold import Done, Hold
 from evaltrail.service.handling.call_back import call_back
+from evaltrail.service.handling.land_edits import EDITS_LANDING, edits_landing, land_edits
+from evaltrail.service.working.edits_spec import EDITS
+from evaltrail.service.working.edits_unit import do_edits, has_to_land
 from evaltrail.service.working.execute import UnitExecutor
 from evaltrail.service.working.found_by import CALLBACK
+from evaltrail.service.working.generation_landing import GENERATION_LANDING, do_generation_landing
+from evaltrail.service.working.generation_spec import GENERATION
+from evaltrail.service.working.generation_unit import do_generation
 
 HANDLER = f"{__name__}:UnitHandler"
 """Name of what does units, for dispatchers that load it in a process of their own."""
+
+
+def _edit(hold: Hold, settings: Settings) -> Done:
+    """The edits, kept; a job of its own goes on with their delivery where that has to wait."""
+    done = do_edits(hold, settings)
+    if has_to_land(done):
+        hold.queue.submit(edits_landing(hold.claim, hold.job().job.queue))
+    return done
+
+
+_VERBS: Mapping[str, Callable[[Hold, Settings], Done]] = {
+    CALLBACK: call_back,
+    GENERATION: do_generation,
+    GENERATION_LANDING: do_generation_landing,
+    EDITS: _edit,
+    EDITS_LANDING: land_edits,
+}
+"""Kinds of jobs other than evaluations, and their deliveries, to what does their units."""
 
 
 class UnitHandler:
@@ -31,6 +57,5 @@ class UnitHandler:
             InputError: it can never be done here.
             EvaltrailError: it failed, and may be done again.
         """
-        if hold.claim.job_kind == CALLBACK:
-            return call_back(hold, self._settings)
-        return self._execute(hold)
+        verb = _VERBS.get(hold.claim.job_kind)
+        return self._execute(hold) if verb is None else verb(hold, self._settings)

@@ -100,7 +100,14 @@ class Acceptor:
             queue_name: which of the queues.
         """
         body = digest([cast("Json", msgspec.to_builtins(request)), queue_name, priority]) if idempotency_key else ""
-        jobs = _jobs(submission, priority, queue_name, key=idempotency_key, body=body)
+        return self.accept_jobs(_jobs(submission, priority, queue_name, key=idempotency_key, body=body))
+
+    def accept_jobs(self, jobs: tuple[NewJob, ...]) -> Future[Accepted]:
+        """Accepted jobs, soon; the future tells the id of the first one, which the others belong to.
+
+        Args:
+            jobs: checked; their queue is the same.
+        """
         waiting = _Waiting(jobs=jobs, future=Future())
         with self._changed:
             if self._is_closed:

@@ -30,6 +30,8 @@ from evaltrail.service.catalog.entries import BenchmarkEntry, CollectionEntry, S
 from evaltrail.service.catalog.reading import NATIVE
 from evaltrail.service.catalog.rules import check_member, check_threshold
 from evaltrail.service.submitting.benchmark_settings import DATASET_PATH, check_settings
+from evaltrail.service.submitting.dataset_choice import DATASET, check_mode, find_dataset, names_dataset
+from evaltrail.store.dataset_store import DatasetStore
 
 _Value = TypeVar("_Value")
 _check_url = lru_cache(maxsize=1024)(check_outside_url)
@@ -41,28 +43,48 @@ _MOST_RETRIES = 20
 _MOST_WEIGHT = 1_000_000
 
 
-def resolve(request: SubmissionRequest, catalog: Catalog, settings: ServiceSettings) -> Submission:
+def resolve(
+    request: SubmissionRequest, catalog: Catalog, settings: ServiceSettings, datasets: DatasetStore | None = None
+) -> Submission:
     """The submission that a request means.
 
     Args:
         request: as it was sent, its fields of the right types.
         catalog: of the service.
         settings: of the service.
+        datasets: of questions, which are benchmarks by their ids; None = there are none.
 
     Raises:
         InputError: something of it cannot be.
         PartialError: several things cannot be; each with the path of its field in ``where``.
     """
-    return _Resolving(request, catalog, settings).submission()
+    return _Resolving(request, catalog, settings, datasets).submission()
+
+
+def resolve_model(choice: ModelChoice, catalog: Catalog, settings: ServiceSettings) -> SubmittedModel:
+    """The model that a request means by itself, as that of a generation.
+
+    Raises:
+        InputError: something of it cannot be.
+        PartialError: several things cannot be.
+    """
+    return _Resolving(SubmissionRequest(model=choice), catalog, settings, None).model()
 
 
 class _Resolving:
     """One request on its way to a submission, with what is wrong with it."""
 
-    def __init__(self, request: SubmissionRequest, catalog: Catalog, settings: ServiceSettings) -> None:
+    def __init__(
+        self,
+        request: SubmissionRequest,
+        catalog: Catalog,
+        settings: ServiceSettings,
+        datasets: DatasetStore | None,
+    ) -> None:
         self._request = request
         self._catalog = catalog
         self._settings = settings
+        self._datasets = datasets
         self._errors: list[InputError] = []
 
     def submission(self) -> Submission:
@@ -101,6 +123,16 @@ class _Resolving:
             data_root=str(self._settings.data_root),
             warnings=tuple(warnings),
         )
+
+    def model(self) -> SubmittedModel:
+        """The model alone.
+
+        Raises:
+            InputError, PartialError: see ``resolve``.
+        """
+        found = self._model(self._request.model)
+        self._refuse()
+        return found
 
     def _check_numbers(self) -> None:
         request = self._request
@@ -207,6 +239,8 @@ class _Resolving:
 
     def _benchmark(self, number: int, choice: BenchmarkChoice) -> Benchmark | None:
         where = f"benchmarks.{number}"
+        if names_dataset(choice):
+            return self._dataset(where, choice)
         if choice.provider_id and not self._is_offered(f"{where}.provider_id", choice.provider_id):
             return None
         entry = self._try(f"{where}.id", lambda: self._catalog.benchmark(choice.provider_id, choice.id))
@@ -224,6 +258,23 @@ class _Resolving:
         )
         self._check_scoring(where, made, entry)
         return made
+
+    def _dataset(self, where: str, choice: BenchmarkChoice) -> Benchmark | None:
+        """A data set of questions, in the version that it has now where none is named."""
+        found = self._try(f"{where}.id", lambda: find_dataset(choice.id, self._datasets))
+        mode = self._try(f"{where}.config.mode", lambda: check_mode(choice.config))
+        self._check(DATASET, choice.config, f"{where}.config")
+        if found is None or mode is None:
+            return None
+        return Benchmark(
+            id=choice.id,
+            provider_id=DATASET,
+            config={**choice.config, "mode": mode},
+            weight=1.0 if choice.weight is None else choice.weight,
+            primary_score=choice.primary_score,
+            threshold=choice.threshold,
+            task=found,
+        )
 
     def _member(self, number: int, choice: BenchmarkChoice, collection: CollectionEntry) -> Benchmark | None:
         """One of a collection's benchmarks, with what the request says over what the collection says."""

@@ -25,6 +25,7 @@ from evaltrail.service.evaluation.broken_task import BrokenTask
 from evaltrail.service.evaluation.elsewhere import read_left
 from evaltrail.service.evaluation.evaluate import shortcomings
 from evaltrail.service.evaluation.judge_facts import judge_facts, judge_tags
+from evaltrail.service.evaluation.lineage import lineage_tags
 from evaltrail.service.evaluation.order import Result
 from evaltrail.service.evaluation.plain_names import with_plain_names
 from evaltrail.service.evaluation.result_documents import unappraised
@@ -112,7 +113,7 @@ class _Delivery:
     def _build(self) -> None:
         tasks = self._prepared.tasks
         asked = {task.name: self._asked(number, task) for number, task in enumerate(tasks)}
-        tags = {**judge_tags(self._prepared.gradings), **self._order.tags}
+        tags = {**judge_tags(self._prepared.gradings), **lineage_tags(tasks), **self._order.tags}
         write_bundle(
             self._folder,
             lambda made: build_bundle(

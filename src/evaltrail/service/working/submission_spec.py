@@ -13,6 +13,7 @@ from evaltrail.core.errors import InputError
 from evaltrail.core.request import EvaluationRequest, ModelTarget, RequestLimits, TaskSettings
 from evaltrail.core.submission import Benchmark, Submission, SubmittedModel
 from evaltrail.core.values import Json, Scalar
+from evaltrail.service.working.dataset_reference import local_task
 from evaltrail.service.working.order_spec import OrderSpec
 
 SUBMISSION = "submission"
@@ -96,7 +97,7 @@ def spec_of_submission(submission: Submission, job_id: str) -> OrderSpec:
     """
     model = submission.model
     request = EvaluationRequest(
-        tasks=tuple(benchmark.task for benchmark in submission.benchmarks),
+        tasks=tuple(local_task(benchmark.task, job_id) for benchmark in submission.benchmarks),
         target=ModelTarget(id=model.name, url=model.url, api_key_env=model.api_key_env, is_outside=model.is_outside),
         limits=RequestLimits(concurrency=model.concurrency),
         task_settings=tuple(task_settings({**model.configuration, **each.config}) for each in submission.benchmarks),

@@ -12,6 +12,8 @@ from evaltrail.jobs.claim import Claim
 from evaltrail.service.evaluation.broken_task import BROKEN, BrokenTask
 from evaltrail.service.evaluation.prepare import Prepared, prepare_apart
 from evaltrail.service.working.confining import check_confined
+from evaltrail.service.working.dataset_reference import is_reference
+from evaltrail.service.working.fetched_dataset import fetch_dataset
 from evaltrail.service.working.order_spec import OrderSpec, check_content, spec_from_json
 from evaltrail.service.working.submission_spec import SUBMISSION, spec_of_submission, submission_from_json
 from evaltrail.service.working.submit import order_of
@@ -40,7 +42,9 @@ class Understood:
             InputError: it cannot be carried out; of a submission every task by itself tells that.
         """
         if self.submission is not None:
-            return prepare_apart(self.spec.order(settings.environ), settings, partial(_settings_of, self.submission))
+            return prepare_apart(
+                self.spec.order(settings.environ), settings, partial(_settings_of, self.submission, self.evaluation_id)
+            )
         prepared = order_of(self.spec, settings)
         check_content(self.spec, prepared)
         return prepared
@@ -66,16 +70,20 @@ class Understood:
                     )
 
 
-def _settings_of(submission: Submission, settings: Settings, number: int) -> Settings:
+def _settings_of(submission: Submission, evaluation_id: str, settings: Settings, number: int) -> Settings:
     """A worker's settings as one benchmark has them.
 
     A judge that the request names for it gets the key of its own server or none; the operator's judge, which grades the
     others, keeps its own.
 
     Raises:
-        InputError: the benchmark's files are none of the request's any more.
+        InputError: the benchmark's files are none of the request's any more, or what it refers to is not there.
+        DestinationError: the questions that it refers to cannot be fetched.
     """
     check_confined(submission, settings.home, number)
+    task = submission.benchmarks[number].task
+    if is_reference(task):
+        fetch_dataset(task, evaluation_id, settings)
     if "judge" not in {**submission.model.configuration, **submission.benchmarks[number].config}:
         return settings
     return replace(settings, judge_api_key_env=submission.judge_api_key_env)

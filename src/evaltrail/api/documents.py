@@ -1,0 +1,81 @@
+"""/api/v1/documents: files that questions are made of, each content once."""
+
+from __future__ import annotations
+
+from anyio.to_thread import run_sync
+from starlette.requests import Request
+from starlette.responses import Response
+
+from evaltrail.api.backend import Backend
+from evaltrail.api.links import path_of
+from evaltrail.api.llm_eval_headers import FILE_NAME, header_text
+from evaltrail.api.question_objects import DOCUMENTS, document_object, kept_object
+from evaltrail.api.question_wire import ListQuery
+from evaltrail.api.received import received_body, received_form
+from evaltrail.api.replies import QueryForm, json_reply, read_query
+from evaltrail.core.errors import InputError
+from evaltrail.generation.documents.formats import Kind
+from evaltrail.service.submitting.upload_desk import KeptDocument
+
+_KINDS: dict[str, Kind] = {
+    "application/json": "json",
+    "application/x-ndjson": "jsonl",
+    "application/pdf": "pdf",
+    "text/html": "html",
+    "text/markdown": "markdown",
+    "text/plain": "text",
+    "text/csv": "csv",
+}
+"""What a body without a file's name says that it is."""
+
+
+class DocumentRoutes:
+    """Takes documents and tells of them.
+
+    Args:
+        backend: what is spoken to.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self._store = backend.documents
+        self._desk = backend.desk
+
+    async def add(self, request: Request) -> Response:
+        """Send a document: as the body with its name in File-Name, or as the file of a form."""
+        read_query(QueryForm, request)
+        kept = await self._kept(request)
+        location = path_of(request, f"{DOCUMENTS}/{kept.stored.id}")
+        return json_reply(kept_object(kept), 201, {"Location": location})
+
+    def page(self, request: Request) -> Response:
+        """List documents, newest first."""
+        query = read_query(ListQuery, request)
+        every = self._store.list()
+        found = self._store.list(after=query.cursor) if query.cursor else every
+        shown = found[: query.limit]
+        return json_reply(
+            {
+                "items": [document_object(each) for each in shown],
+                "total_count": len(every),
+                "next_cursor": shown[-1].id if len(found) > len(shown) else None,
+            }
+        )
+
+    def show(self, request: Request) -> Response:
+        """Show one document."""
+        read_query(QueryForm, request)
+        return json_reply(document_object(self._store.get(str(request.path_params["document_id"]))))
+
+    async def _kept(self, request: Request) -> KeptDocument:
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        name = header_text(request, FILE_NAME)
+        if kind == "multipart/form-data":
+            async with received_form(request, self._store) as form:
+                sent = form.only_file("file")
+                return await run_sync(self._desk.keep, sent.path, sent.name or name)
+        known = None if name else _KINDS.get(kind)
+        if not name and known is None:
+            hint = "send File-Name: manual.pdf, or a Content-Type that tells the format"
+            raise InputError("nothing says what the document is", where="File-Name", hint=hint)
+        async with received_body(request, self._store) as file:
+            return await run_sync(self._desk.keep, file, name, known)

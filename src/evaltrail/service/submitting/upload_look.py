@@ -1,0 +1,117 @@
+"""UploadLook: whether a file that was sent is what it has to be; a child reads a large one, and takes the memory.
+
+A list of chunks of 100 MB takes several times that while it is read, and pyarrow, which reads Parquet, stays for good.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from evaltrail.core.errors import EvaltrailError, InputError
+from evaltrail.generation.dataset_files import read_sheet
+from evaltrail.generation.documents.formats import Kind
+from evaltrail.generation.documents.limits import DocumentLimits
+from evaltrail.generation.documents.reading import read_document
+
+_CHILD = "evaltrail.service.submitting.upload_child"
+_LARGE_BYTES = 1_000_000
+_AT_ONCE = 2
+"""Children; each may take a GB for a while."""
+_PATIENCE_S = 120.0
+_PARQUET = b"PAR1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookQuestion:
+    """What is to be looked at."""
+
+    what: Literal["chunks", "questions"]
+    file: str
+    name: str
+    """As errors call it."""
+    kind: Kind | None = None
+    size_bytes: int = DocumentLimits().size_bytes
+    """That it may have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookAnswer:
+    """What was found: how many, or what is wrong."""
+
+    count: int = 0
+    code: str = ""
+    """Empty = nothing is wrong."""
+    message: str = ""
+    where: str = ""
+    hint: str = ""
+
+
+class UploadLook:
+    """Looks at files, a few large ones at once; any thread may use it."""
+
+    def __init__(self) -> None:
+        self._places = threading.BoundedSemaphore(_AT_ONCE)
+
+    def count(self, question: LookQuestion) -> int:
+        """How many chunks or questions a file holds.
+
+        Raises:
+            InputError: it is no such file.
+            EvaltrailError: that took too long, or the child died of it.
+        """
+        answer = self._by_child(question) if _is_large(Path(question.file)) else looked(question)
+        if answer.code:
+            raise InputError(answer.message, code=answer.code, where=answer.where, hint=answer.hint)
+        return answer.count
+
+    def _by_child(self, question: LookQuestion) -> LookAnswer:
+        if not self._places.acquire(timeout=_PATIENCE_S):
+            raise InputError("too many send large files at once", code="rate_limited", hint="send it again in a moment")
+        try:
+            done = subprocess.run(  # noqa: S603  our own module in our own interpreter
+                [sys.executable, "-P", "-m", _CHILD],
+                input=msgspec.json.encode(question),
+                capture_output=True,
+                timeout=_PATIENCE_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            message = "the file could not be read in time"
+            raise InputError(message, code="too_slow", where=question.name, hint="send it in parts") from error
+        finally:
+            self._places.release()
+        try:
+            return msgspec.json.decode(done.stdout, type=LookAnswer)
+        except msgspec.DecodeError as error:
+            last = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
+            raise EvaltrailError(f"what reads the file died: {last:.200}", code="reader_died") from error
+
+
+def looked(question: LookQuestion) -> LookAnswer:
+    """What a file holds, or what is wrong with it."""
+    try:
+        return LookAnswer(count=_count(question))
+    except InputError as error:
+        return LookAnswer(code=error.code, message=error.message, where=error.where, hint=error.hint)
+
+
+def _count(question: LookQuestion) -> int:
+    file = Path(question.file)
+    if question.what == "questions":
+        return len(read_sheet(file, name=question.name).questions)
+    limits = DocumentLimits(size_bytes=question.size_bytes)
+    return len(read_document(file, name=question.name, limits=limits, kind=question.kind).chunks)
+
+
+def _is_large(file: Path) -> bool:
+    if file.stat().st_size > _LARGE_BYTES:
+        return True
+    with file.open("rb") as data:
+        return data.read(len(_PARQUET)) == _PARQUET

@@ -1,0 +1,178 @@
+"""GET and POST of the form pages: the same as POST /post_json, for a browser without scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING
+
+from anyio.to_thread import run_sync
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from evaltrail.core.errors import EvaltrailError, InputError, StorageError
+from evaltrail.core.generation import GenerationPlan
+from evaltrail.service.submitting.upload_desk import JsonOrder, StartedGeneration, UploadDesk
+from evaltrail.store.document_store import DocumentStore
+from evaltrail.web.form_page import (
+    POLICY,
+    Page,
+    ShownForm,
+    ShownProblem,
+    ShownStart,
+    render,
+    stylesheet,
+)
+from evaltrail.web.form_token import VALID_S, FormTokens
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+_COOKIE = "evaltrail_form"
+_HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+_FIELDS = ("filename", "window_size", "window_step", "input")
+_LONGEST = {"filename": 255, "window_size": 20, "window_step": 20, "input": 10_000_000, "form_token": 200}
+_STATUSES = {"bad_form_token": 403, "too_large": 413, "idempotency_conflict": 409}
+_MOST_CHUNKS = 1_000_000
+
+
+class FormRoutes:
+    """Shows the pages and takes what is filled in.
+
+    Args:
+        desk: takes what is sent.
+        documents: in whose folder it waits.
+        tokens: tell a form of ours.
+    """
+
+    def __init__(self, desk: UploadDesk, documents: DocumentStore, tokens: FormTokens) -> None:
+        self._desk = desk
+        self._documents = documents
+        self._tokens = tokens
+
+    def routes(self) -> list[Route]:
+        """What a browser asks for."""
+        return [
+            Route("/", self.show, methods=["GET"]),
+            Route("/", self.send, methods=["POST"]),
+            Route("/upload_data_generation_edits", self.show_edits, methods=["GET"]),
+            Route("/form_page.css", self.style, methods=["GET"]),
+        ]
+
+    async def show(self, request: Request) -> Response:
+        """Show the form for chunks."""
+        return self._page(request, "chunks")
+
+    async def show_edits(self, request: Request) -> Response:
+        """Show the form for edited questions."""
+        return self._page(request, "edits")
+
+    async def style(self, _request: Request) -> Response:
+        """Show how the pages look."""
+        return Response(stylesheet(), media_type="text/css", headers={"Cache-Control": "max-age=3600"})
+
+    async def send(self, request: Request) -> Response:
+        """Take the chunks of a form, and show what became of them."""
+        values: dict[str, str] = {}
+        try:
+            values = await _read(request)
+            self._tokens.check(values.pop("form_token", ""), request.cookies.get(_COOKIE, ""))
+            started = await run_sync(self._start, values)
+        except EvaltrailError as error:
+            if not isinstance(error, StorageError) and error.exit_code != InputError.exit_code:
+                raise
+            problem = ShownProblem(message=error.message, where=error.where, hint=error.hint)
+            return self._page(request, "chunks", values=values, problem=problem, status=_status(error))
+        return self._page(request, "chunks", started=_shown(started), status=202)
+
+    def _start(self, values: Mapping[str, str]) -> StartedGeneration:
+        order = JsonOrder(name=values.get("filename", ""), plan=_plan(values))
+        with NamedTemporaryFile(dir=self._documents.incoming(), prefix="form-") as file:
+            file.write(values.get("input", "").encode())
+            file.flush()
+            return self._desk.generate_from_json(Path(file.name), order)
+
+    def _page(
+        self,
+        request: Request,
+        page: Page,
+        *,
+        values: Mapping[str, str] | None = None,
+        problem: ShownProblem | None = None,
+        started: ShownStart | None = None,
+        status: int = 200,
+    ) -> Response:
+        cookie = self._tokens.cookie(request.cookies.get(_COOKIE, ""))
+        shown = ShownForm(
+            page=page, token=self._tokens.token(cookie), values=values or {}, problem=problem, started=started
+        )
+        reply = HTMLResponse(render(shown), status, _HEADERS)
+        reply.set_cookie(
+            _COOKIE, cookie, max_age=VALID_S, httponly=True, samesite="strict", secure=request.url.scheme == "https"
+        )
+        return reply
+
+
+async def _read(request: Request) -> dict[str, str]:
+    """The fields of the form.
+
+    Raises:
+        InputError: it has others, or one of them is too long or no text.
+    """
+    try:
+        form = await request.form(max_files=0, max_fields=20, max_part_size=_LONGEST["input"])
+    except (MultiPartException, HTTPException) as error:
+        said = getattr(error, "detail", "") or getattr(error, "message", "")
+        raise InputError(f"the form cannot be read: {said}", code="bad_form", hint="send it from the page") from error
+    values: dict[str, str] = {}
+    for name, value in form.multi_items():
+        most = _LONGEST.get(name)
+        if most is None or not isinstance(value, str) or name in values:
+            hint = f"known are {', '.join(_FIELDS)}"
+            raise InputError(f"the field {name!r:.60} is unknown or stands twice", code="bad_form", hint=hint)
+        if len(value) > most:
+            raise InputError(f"it has more than {most:,} characters", code="bad_form", where=name, hint="send less")
+        values[name] = value
+    return values
+
+
+def _plan(values: Mapping[str, str]) -> GenerationPlan:
+    usual = GenerationPlan()
+    return GenerationPlan(
+        window_size=_count(values, "window_size", usual.window_size),
+        window_step=_count(values, "window_step", usual.window_step),
+    )
+
+
+def _count(values: Mapping[str, str], name: str, default: int) -> int:
+    text = values.get(name, "").strip()
+    if not text:
+        return default
+    if text.isascii() and text.isdecimal() and 1 <= int(text) <= _MOST_CHUNKS:
+        return int(text)
+    hint = f"give a whole number, 1 to {_MOST_CHUNKS:,}"
+    raise InputError(f"{text!r:.40} is no such number", code="bad_window", where=name, hint=hint)
+
+
+def _status(error: EvaltrailError) -> int:
+    return 503 if isinstance(error, StorageError) else _STATUSES.get(error.code, 422)
+
+
+def _shown(started: StartedGeneration) -> ShownStart:
+    own = f"api/v1/generations/{started.job_id}"
+    plan = started.spec.plan
+    facts = (
+        ("File name", started.document.name),
+        ("Chunks", f"{started.document.chunks or 0:,}"),
+        ("Windows", f"of {plan.window_size} chunks, {plan.window_step} further each"),
+        ("Written by", plan.generator if started.spec.model is None else started.spec.model.name),
+    )
+    return ShownStart(job_id=started.job_id, status=own, run=f"{own}/run", facts=facts)
