@@ -167,6 +167,7 @@ def test_a_stopped_generation_goes_on_where_it_was(tmp_path, mlflow_url, experim
     assert [run["state"] for run in cut.runs()] == ["completed"]
 
 
+@pytest.mark.slow
 def test_edits_come_back_on_the_command_line(evaltrail, experiment):
     """A file that was edited is the next version of its data set, found by its rows, and a list tells where it lies."""
     (evaltrail.cwd / "a.txt").write_text("The Ellis museum opened in 1911. Its largest hall holds 42 ships.\n")

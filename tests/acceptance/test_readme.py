@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from reader import ROOT, blocks, paste
 
 
+@pytest.mark.slow
 def test_the_tour_of_the_readme_works_as_written(evaltrail, endpoint, tracking):
     """Every block of the tour, pasted into a shell one after the other, ends with exit code 0 and lands its runs."""
     tour = blocks("README.md", "sh tour")

@@ -43,6 +43,7 @@ def hub(tmp_path, endpoint):
     command.end_all()
 
 
+@pytest.mark.slow
 def test_up_stands_takes_a_request_and_leaves_nothing(hub):
     """Mistakes in a submission are told with their places; SIGTERM is the usual way to end it: exit code 0."""
     process, told = started(hub, "--no-mlflow", "--verbose")

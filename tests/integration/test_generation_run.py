@@ -104,7 +104,7 @@ def test_each_type_comes_out_exactly_as_often_as_it_is_asked_for():
         ({"schema": "refused", "tools": "refused"}, ASKED, ""),
         ({"schema": "ignored", "tools": "ignored"}, ASKED, ""),
     ],
-    ids=str,
+    ids=lambda value: f"{len(value)} traits" if isinstance(value, dict) else str(value),
 )
 def test_a_weak_model_comes_to_exact_counts_or_an_explained_shortfall(mind, accepted, reason):
     """What it does badly is told by reason, question by question, and what is missing adds up."""

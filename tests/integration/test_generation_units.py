@@ -92,6 +92,7 @@ def test_generation_is_noted_in_the_ledger_and_its_data_set_is_kept(settings, qu
     assert Ledger(settings.home).find(job).state == "completed"
 
 
+@pytest.mark.slow
 def test_more_than_there_is_ends_partially_failed_with_reasons(settings, queue):
     """A shortfall is told by reason, and what was found is kept."""
     job = queue.submit(generation_job(spec(settings, types={"numeric": 500}))).job_id

@@ -196,6 +196,8 @@ def test_questions_of_a_run_are_fetched_by_the_worker(service, settings, made):
         ("m", "", "", "Benchmark-Uri"),
         ("", "DATASET", "", "Model-Name"),
         ("nowhere/m", "DATASET", "", "Model-Name"),
+        ("openai/", "DATASET", "", "Model-Name"),
+        ("baseline:extractve", "DATASET", "", "Model-Name"),
         ("m", "DATASET", "open_book", "Mode"),
     ],
 )

@@ -54,6 +54,7 @@ def test_document_is_kept_once_whatever_it_is_called(service, settings):
         (b"%PDF-1.7 x", {"File_Name": "a.txt"}, 422),
         (b"plain", {"File_Name": "a.pdf"}, 422),
         (b"plain", {"File_Name": "a.exe"}, 422),
+        (b"", {"File_Name": "a.txt"}, 422),
         (b"plain", {"Content_Type": "application/octet-stream"}, 422),
         (b"[" * 200 + b"]" * 200, {}, 422),
         (b'[{"text": "a"', {}, 422),
@@ -139,10 +140,13 @@ def test_generation_of_what_cannot_be_is_refused_whole(service):
 
 
 def test_generation_is_called_off(service, settings):
-    """DELETE ends a generation that waits; a second one is 409, and no worker begins it."""
+    """DELETE ends a generation that waits; a second one is 409, no worker begins it, and no run is waited for."""
     job = service.post("/post_json", chunks(3, "Uno Brin")).object["job_id"]
     assert service.ask("DELETE", f"{GENERATIONS}/{job}").object["status"] == "cancelled"
-    assert service.ask("DELETE", f"{GENERATIONS}/{job}").status == 409
+    again = service.ask("DELETE", f"{GENERATIONS}/{job}")
+    assert (again.status, again.object["message"]) == (409, f"generation {job} is over: cancelled")
+    assert service.get(f"{GENERATIONS}/{job}/run").object["message"].endswith("it was cancelled")
+    assert service.get(f"{GENERATIONS}/{job}/rejects").object["hint"] == "it came to nothing"
     work_off(settings)
     assert service.get(f"{GENERATIONS}/{job}").object["status"] == "cancelled"
 
@@ -162,6 +166,20 @@ def test_data_set_is_shown_and_downloaded_in_each_format(service, made):
     assert (reply.status, dataset in reply.object["hint"]) == (404, True)
     assert service.get(f"{DATASETS}/{dataset}/download?version=9").status == 404
     assert service.get(f"{DATASETS}/{dataset}/download?format=xlsx").status == 422
+
+
+@pytest.mark.parametrize("wanted", ["bytes=0-3", "bytes=999999999-", "junk"])
+def test_data_set_is_downloaded_whole(service, made, wanted):
+    """A Range, right or wrong, is passed over: the answer is the whole table."""
+    address = f"/api/v1/datasets/{made['dataset_id']}/download"
+    whole, reply = service.get(address), service.ask("GET", address, Range=wanted)
+    assert (reply.status, reply.body) == (200, whole.body)
+
+
+def test_unknown_generation_says_where_they_are_listed(service):
+    """The next step is one of the interface, not a command on the operator's machine."""
+    reply = service.get(f"{GENERATIONS}/{'f' * 16}")
+    assert (reply.status, reply.object["hint"]) == (404, "/api/v1/generations lists them")
 
 
 def test_lists_go_on_by_their_cursors(service, made):

@@ -26,6 +26,17 @@ BODY = {
     "experiment": {"name": "x"},
 }
 
+_FORM = {"Content_Type": "multipart/form-data; boundary=edge"}
+
+
+def _form(**parts):
+    """A form; its part `file` is a file."""
+    lines = []
+    for name, text in parts.items():
+        named = f"name={name}; filename=a.csv" if name == "file" else f"name={name}"
+        lines += ["--edge", f"Content-Disposition: form-data; {named}", "", text]
+    return "\r\n".join([*lines, "--edge--", ""]).encode()
+
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
@@ -123,6 +134,34 @@ def test_each_refused_request_is_explained(service, change, path):
     assert (reply.status, error["path"]) == (422, path)
     assert explanations_of(reply.object["message"])
     assert error["hint"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "headers"),
+    [
+        ("/post_json", [{"page": 1}], {}),
+        ("/post_json", b'[{"text": "a"', {}),
+        ("/api/v1/documents", b"abc", {"File_Name": "a.xyz"}),
+        ("/api/v1/documents", b"abc", {"Content_Type": "application/octet-stream"}),
+        ("/upload_data_generation_edits", _form(file="a,b\n1,2\n"), _FORM),
+        ("/upload_data_generation_edits", _form(run_id="17", file="query,response\na,b\n"), _FORM),
+        ("/evaluate_model", b"", {"Model_Name": "m", "Benchmark_Uri": "http://h/q.csv"}),
+    ],
+)
+def test_each_refused_document_or_table_is_explained(service, path, body, headers):
+    """With the message of the page, and the next step."""
+    reply = service.post(path, body, **headers)
+    assert reply.status == 422
+    assert explanations_of(reply.object["message"])
+    assert reply.object["hint"]
+
+
+def test_a_run_that_is_not_there_yet_is_explained(service):
+    """409 with a pause, while the generation waits for a worker."""
+    accepted = service.post("/post_json", [{"text": "The mill at Orrel has 9 wheels."}]).object
+    reply = service.get(f"/api/v1/generations/{accepted['job_id']}/run")
+    assert (reply.status, bool(reply.headers["retry-after"])) == (409, True)
+    assert explanations_of(reply.object["message"])
 
 
 def test_what_is_understood_otherwise_is_explained(service):

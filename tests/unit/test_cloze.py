@@ -96,6 +96,8 @@ def test_sentences_stand_where_they_say_in_order(text):
         "word " * 61 + "ends.",
         "| 12 | 13 | 14 | 15 | 16 | 17 | 18 | 19 |.",
         "See https://example.org for all of the details there.",
+        "See the handbook of Corvin for all of the details.",
+        "Back them up [in this order](servers.md) before any upgrade.",
         "the chunk begins in the middle of a sentence here.",
         "The Old Man And The Sea By Ernest Hemingway.",
         "A sentence that opens (and never closes what it opened.",
@@ -113,6 +115,19 @@ def test_numbers_that_name_things_are_not_asked_for():
         "In section 4 of version 1.2.3 [7] on 2024-05-01 and 9 or 9 days, $3.5 million and 12% went in 1,700 cases."
     )
     assert [blank.text for blank in numbers_in(sentence)] == ["3.5", "12", "1,700"]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "numbers"),
+    [
+        ("In sections 15 and 16 of pages 3 to 9 there are 212 steps.", ["212"]),
+        ("Two steps are taken: (1) assert the right, and (2) pay 14 euros.", ["14"]),
+        ("The tower (1954) has 212 steps for 14 or 15 visitors.", ["1954", "212", "14", "15"]),
+    ],
+)
+def test_numbers_of_items_are_no_facts(sentence, numbers):
+    """Neither those of a list nor the later ones of several that are cited; a year in brackets is one."""
+    assert [blank.text for blank in numbers_in(sentence)] == numbers
 
 
 def test_names_are_capitalised_words_that_begin_nothing():

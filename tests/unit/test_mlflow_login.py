@@ -240,3 +240,23 @@ def test_patience_tries_again_only_while_it_lasts():
         assert least <= len(calls) <= most
     assert answer_lost("x", where="").code == ANSWER_LOST
     assert Patience(retry_s=0).insist(lambda: 5) == 5
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "(sqlite3.IntegrityError) UNIQUE constraint failed: datasets.experiment_id, datasets.name, datasets.digest",
+        '(psycopg2.errors.UniqueViolation) duplicate key value violates unique constraint "dataset_pk"',
+        "(pymysql.err.IntegrityError) (1062, \"Duplicate entry 'a' for key 'datasets.PRIMARY'\")",
+    ],
+)
+def test_a_row_that_another_writer_made_first_is_tried_again(said):
+    """MLflow refuses the later of two writers of one row for good; the same request finds the row and succeeds."""
+    answers = [refused(400, "BAD_REQUEST", said, where="http://host")]
+
+    def attempt():
+        if answers:
+            raise answers.pop()
+        return "landed"
+
+    assert Patience(pause_s=0.0).insist(attempt) == "landed"
