@@ -9,7 +9,7 @@ from functools import partial
 
 from anyio.to_thread import run_sync
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 
 from evaltrail.api.accounts import evaluation_object
 from evaltrail.api.backend import Backend
@@ -18,7 +18,7 @@ from evaltrail.api.form import read_form
 from evaltrail.api.links import path_of
 from evaltrail.api.question_objects import dataset_object, version_object
 from evaltrail.api.question_wire import DatasetEvaluationForm, DownloadQuery, ListQuery
-from evaltrail.api.replies import QueryForm, json_reply, read_query, understood
+from evaltrail.api.replies import QueryForm, WholeFile, json_reply, read_query, understood
 from evaltrail.api.request_record import record_of
 from evaltrail.api.submissions import REPLAYED_HEADER, idempotency_key
 from evaltrail.core.errors import InputError
@@ -81,7 +81,7 @@ class DatasetRoutes:
             message = f"version {version.version} of {version.dataset_id} is not kept as {query.format}"
             raise InputError(message, code="not_found", hint="ask for another format")
         name = f"{slug(version.name)}.v{version.version}.{query.format}"
-        return FileResponse(file, media_type=_MEDIA_TYPES[query.format], filename=name)
+        return WholeFile(file, media_type=_MEDIA_TYPES[query.format], filename=name)
 
     async def edit(self, request: Request) -> Response:
         """Send edited questions of a data set: the file of a form, which makes a new version."""

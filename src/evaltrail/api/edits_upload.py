@@ -37,8 +37,8 @@ async def take_edits(request: Request, backend: Backend, *, dataset_id: str = ""
     """
     key = idempotency_key(request)
     async with received_form(request, backend.documents) as form:
-        run_id = _run_id(form)
         sent = form.only_file("file")
+        run_id = _run_id(form)
         take = partial(
             backend.desk.take_edits,
             sent.content,

@@ -144,6 +144,8 @@ def _known(form: type[BaseModel], loc: tuple[int | str, ...]) -> str:
     twice = next((key for key, info in fields.items() if key == word and info.validation_alias is not None), "")
     if twice:
         return f"{word} is another name of a field that is given already; leave one of them out"
+    if not fields:
+        return "leave it out: none is known here"
     return nearest(word[:_MOST_CHARACTERS], fields) or f"known are {names}"
 
 

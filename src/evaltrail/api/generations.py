@@ -6,7 +6,7 @@ from functools import partial
 
 from anyio.to_thread import run_sync
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 
 from evaltrail.api.backend import Backend
 from evaltrail.api.links import path_of
@@ -17,7 +17,7 @@ from evaltrail.api.question_objects import (
     generation_page_object,
 )
 from evaltrail.api.question_wire import GenerationsQuery, read_generation
-from evaltrail.api.replies import QueryForm, json_reply, read_query, understood
+from evaltrail.api.replies import QueryForm, WholeFile, json_reply, read_query, understood
 from evaltrail.api.request_record import record_of
 from evaltrail.api.submissions import REPLAYED_HEADER, idempotency_key
 
@@ -64,7 +64,7 @@ class GenerationRoutes:
         """Download the questions that were rejected, each with its reason."""
         read_query(QueryForm, request)
         file = self._generations.rejects(_id(request))
-        return FileResponse(file, media_type="text/csv", filename=f"{file.parent.name}.rejects.csv")
+        return WholeFile(file, media_type="text/csv", filename=f"{file.parent.name}.rejects.csv")
 
     def edits(self, request: Request) -> Response:
         """Show what came of edited questions that were sent."""

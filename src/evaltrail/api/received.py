@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import logging
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO
 
 from anyio.to_thread import run_sync
-from python_multipart.exceptions import FileError, FormParserError
-from python_multipart.multipart import Field, File, FormParser, parse_options_header
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
 from evaltrail.bundle.folders import storage_error
 from evaltrail.core.errors import InputError
 from evaltrail.store.document_store import DocumentStore
 
-_MOST_FIELDS = 20
+_MOST_PARTS = 20
 _MOST_FIELD_BYTES = 10_000
+_PLAIN = frozenset({b"", b"7bit", b"8bit", b"binary"})
 _FORMS = "send multipart/form-data with the field `file`"
+logging.getLogger("python_multipart").addHandler(logging.NullHandler())
+"""What it warns of is answered; on stderr it would stand between the log's lines."""
 
 
 @dataclass(slots=True)
@@ -90,30 +94,24 @@ async def received_form(request: Request, store: DocumentStore) -> AsyncIterator
         raise InputError(
             f"the body is said to be {kind.decode('latin-1')!r:.60}", code="unsupported_media_type", hint=_FORMS
         )
-    opened: list[File] = []
-    form = SentForm()
-    taking = _Taking(form, opened)
-    config = {
-        "UPLOAD_DIR": str(store.incoming()),
-        "MAX_MEMORY_FILE_SIZE": 0,
-        "MAX_FIELDS": _MOST_FIELDS,
-        "MAX_FIELD_SIZE": _MOST_FIELD_BYTES,
-    }
-    parser = FormParser("multipart/form-data", taking.field, taking.file, boundary=options[b"boundary"], config=config)
+    with _read_as_told():
+        taking = _Taking(store.incoming(), options[b"boundary"])
+    with taking.opened:
+        async for part in request.stream():
+            with _read_as_told():
+                taking.parser.write(part)
+        if not taking.is_whole:
+            raise InputError("the form is cut short: its last boundary is not there", code="bad_form", hint=_FORMS)
+        yield taking.form
+
+
+@contextmanager
+def _read_as_told() -> Iterator[None]:
+    """Tell of a form that is none as of the client's mistake."""
     try:
-        try:
-            async for part in request.stream():
-                parser.write(part)
-            parser.finalize()
-        except FileError as error:
-            raise storage_error(error, store.incoming()) from error
-        except FormParserError as error:
-            raise InputError(f"the form cannot be read: {error}", code="bad_form", hint=_FORMS) from error
-        yield form
-    finally:
-        parser.close()
-        for each in opened:
-            each.close()
+        yield
+    except FormParserError as error:
+        raise InputError(f"the form cannot be read: {error}"[:200], code="bad_form", hint=_FORMS) from error
 
 
 def _written(file: IO[bytes], part: bytes) -> None:
@@ -124,34 +122,94 @@ def _written(file: IO[bytes], part: bytes) -> None:
 
 
 class _Taking:
-    """Puts the parts of a form where they belong."""
+    """Puts the parts of a form where they belong as they come, so that neither their count nor a long field adds up.
 
-    def __init__(self, form: SentForm, opened: list[File]) -> None:
-        self._form = form
-        self._opened = opened
+    Args:
+        folder: where files wait.
+        boundary: between the parts.
+    """
 
-    def field(self, part: Field) -> None:
-        """Take a field."""
-        name = _text(part.field_name)
-        self._check_new(name)
-        self._form.fields[name] = _text(part.value)
+    def __init__(self, folder: Path, boundary: bytes) -> None:
+        self.form = SentForm()
+        self.opened = ExitStack()
+        """Has to be closed: files are gone then."""
+        self.is_whole = False
+        self._folder = folder
+        self._parts = 0
+        self._header = (bytearray(), bytearray())
+        self._headers: dict[bytes, bytes] = {}
+        self._name = ""
+        self._value = bytearray()
+        self._file: IO[bytes] | None = None
+        self.parser = MultipartParser(
+            boundary,
+            callbacks={
+                "on_header_field": lambda data, start, end: self._header[0].extend(data[start:end]),
+                "on_header_value": lambda data, start, end: self._header[1].extend(data[start:end]),
+                "on_header_end": self._keep_header,
+                "on_headers_finished": self._begin,
+                "on_part_data": self._take,
+                "on_part_end": self._finish,
+                "on_end": self._end,
+            },
+        )
 
-    def file(self, part: File) -> None:
-        """Take a file."""
-        name = _text(part.field_name)
-        self._opened.append(part)
-        self._check_new(name)
-        if part.in_memory:  # an empty one, whose bytes never came
-            part.flush_to_disk()
-        content = part.file_object
-        content.flush()
-        content.seek(0)
-        place = Path(_text(part.actual_file_name))
-        self._form.files[name] = SentFile(name=_text(part.file_name), content=content, path=place)
+    def _keep_header(self) -> None:
+        name, value = self._header
+        self._headers[bytes(name).lower()] = bytes(value).strip(b" \t")
+        self._header = (bytearray(), bytearray())
 
-    def _check_new(self, name: str) -> None:
-        if name in self._form.fields or name in self._form.files:
+    def _begin(self) -> None:
+        """Look at the headers of a part."""
+        headers, self._headers = self._headers, {}
+        self._parts += 1
+        if self._parts > _MOST_PARTS:
+            raise InputError(f"the form has more than {_MOST_PARTS} parts", code="bad_form", hint=_FORMS)
+        _, options = parse_options_header(headers.get(b"content-disposition"))
+        if b"name" not in options:
+            message = f"part {self._parts} of the form has no name"
+            raise InputError(message, code="bad_form", hint='send Content-Disposition: form-data; name="file"')
+        name = self._name = _text(options[b"name"])
+        if name in self.form.fields or name in self.form.files:
             raise InputError("the field stands twice", code="bad_form", where=name[:60], hint="send it once")
+        if headers.get(b"content-transfer-encoding", b"").lower() not in _PLAIN:
+            hint = "leave Content-Transfer-Encoding out"
+            raise InputError("the part is encoded", code="bad_form", where=name[:60], hint=hint)
+        if b"filename" in options:
+            self._open(_text(options[b"filename"]))
+
+    def _open(self, file_name: str) -> None:
+        try:
+            file = NamedTemporaryFile(dir=self._folder, prefix="form-")  # noqa: SIM115  the stack closes it
+        except OSError as error:
+            raise storage_error(error, self._folder) from error
+        self._file = self.opened.enter_context(file)
+        self.form.files[self._name] = SentFile(name=file_name, content=file, path=Path(file.name))
+
+    def _take(self, data: bytes, start: int, end: int) -> None:
+        """Take some of a part."""
+        if self._file is not None:
+            _written(self._file, data[start:end])
+            return
+        self._value += data[start:end]
+        if len(self._value) > _MOST_FIELD_BYTES:
+            message = f"the field is longer than {_MOST_FIELD_BYTES:,} bytes"
+            raise InputError(message, code="too_long", where=self._name[:60], hint="send files with a filename")
+
+    def _finish(self) -> None:
+        """End a part."""
+        if self._file is None:
+            self.form.fields[self._name] = _text(bytes(self._value))
+        else:
+            try:
+                self._file.flush()
+            except OSError as error:
+                raise storage_error(error, self._folder) from error
+            self._file.seek(0)
+        self._file, self._value = None, bytearray()
+
+    def _end(self) -> None:
+        self.is_whole = True
 
 
 def _text(data: bytes | None) -> str:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 from anyio.to_thread import run_sync
 from pydantic import ConfigDict, ValidationError
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 
 from evaltrail.api.form import Form, mistakes
 from evaltrail.api.problems import RefusedBodyError
 from evaltrail.core.errors import InputError
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
 
 _ENCODER = msgspec.json.Encoder(enc_hook=dict)
 """Read-only mappings are what ``dict`` makes of them."""
@@ -30,6 +33,16 @@ class QueryForm(Form):
 
 
 QueryT = TypeVar("QueryT", bound=QueryForm)
+
+
+class WholeFile(FileResponse):
+    """A file that is always sent whole: part of a table is none, and Starlette refuses ranges in words of its own."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        del self.headers["accept-ranges"]
+        headers = [(name, value) for name, value in scope["headers"] if name != b"range"]
+        await super().__call__({**scope, "headers": headers}, receive, send)
 
 
 def json_reply(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -61,6 +61,7 @@ def _redirect(url: str, run: object, state: str) -> Response:
     if run:
         hint = "`evaltrail ui` shows the store; the operator may set EVALTRAIL_MLFLOW_UI_URL"
         raise InputError("the run is in a store that no server shows", code="not_landed", hint=hint)
-    raise InputError(
-        f"it has no run in MLflow yet: it is {state}", code="not_landed", hint="ask again in a few seconds"
-    )
+    if state == "cancelled":
+        raise InputError("it has no run in MLflow: it was cancelled", code="not_landed", hint="start it again")
+    hint = "ask again in a few seconds; where it failed, its own page tells why"
+    raise InputError(f"it has no run in MLflow yet: it is {state}", code="not_landed", hint=hint)

@@ -46,6 +46,8 @@ def execute(arguments: argparse.Namespace, delivery: DeliveryOptions | None, dec
         declare: puts the command's flags into a parser, which tells their usual values.
     """
     _refuse_others(arguments, declare)
+    if arguments.run_id and delivery is None:
+        raise InputError("--run-id is given beside --no-deliver", code="usage", hint="leave out one of them")
     file = Path(arguments.edits)
     dataset_id = ""
     if arguments.dataset:

@@ -141,7 +141,7 @@ class ClozeWriter:
         Other numbers are left: who pays 7 euros below the age of 12 pays them below 9 too.
         """
         for old in (*fact.names, *filter(_is_year, fact.numbers)):
-            shape = self._shape(old)
+            shape = self._shape(old, fact.text)
             if shape is None or (old.start < asked.end and asked.start < old.end):
                 continue
             others = self._swaps[shape]
@@ -157,20 +157,23 @@ class ClozeWriter:
         found: dict[_Shape, set[str]] = defaultdict(set)
         for fact in facts:
             for blank in (*fact.names, *filter(_is_year, fact.numbers)):
-                shape = self._shape(blank)
+                shape = self._shape(blank, fact.text)
                 if shape:
                     found[shape].add(blank.text)
         return defaultdict(list, {shape: sorted(texts) for shape, texts in found.items()})
 
-    def _shape(self, blank: Blank) -> _Shape | None:
+    def _shape(self, blank: Blank, sentence: str) -> _Shape | None:
         """What can stand for one another: years, acronyms of like length, constants, names of one kind and length.
 
-        None for what nothing can stand for: a month, or a name of which nobody knows whose it is.
+        None for what nothing can stand for: a month, a word of code, or a name of which nobody knows whose it is.
         """
         if blank.kind == "number":
             return "year", 0
         if blank.text.isupper():
-            return ("constant", 0) if "_" in blank.text else ("acronym", len(blank.text) > _SHORT_ACRONYM)
+            if "_" in blank.text:
+                return "constant", 0
+            is_code = sentence.count("`", 0, blank.start) % 2
+            return None if is_code else ("acronym", len(blank.text) > _SHORT_ACRONYM)
         kind = self._kinds.get(blank.text)
         return (kind, blank.text.count(" ")) if kind else None
 

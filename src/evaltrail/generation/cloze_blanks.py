@@ -39,7 +39,9 @@ _FIRST_OF_SEVERAL = re.compile(rf"\S+?(?:{_LINK})?\s(?={_CAPITAL})")
 _ROMAN = re.compile(r"[IVXLCDM]+")
 _POSSESSIVE = re.compile(r"['\u2019]s?$")
 _QUOTES_OR_COLON = '"\u201c\u2018\u00ab:('
-_NO_PROSE = re.compile(r"https?://|www\.|\S@\S|__|\{|\}|<[a-zA-Z/]|\||```")
+_NO_PROSE = re.compile(r"https?://|www\.|\S@\S|__|\{|\}|<[a-zA-Z/]|\||```|\]\(")
+_ITEM_SIGN = re.compile(r"\(\d{1,2}\)")
+_ITEMS_BETWEEN = frozenset({"and", "or", "to", "through"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +75,10 @@ def numbers_in(sentence: str) -> tuple[Blank, ...]:
     return tuple(
         Blank(start=found.start(), end=found.end(), text=found[0], kind="number")
         for found in _NUMBER.finditer(sentence)
-        if found.start() > 0 and not _is_cited(sentence, found.start()) and _stands_once(found[0], sentence)
+        if found.start() > 0
+        and not _is_cited(sentence, found.start())
+        and not _ITEM_SIGN.match(sentence, found.start() - 1)
+        and _stands_once(found[0], sentence)
     )
 
 
@@ -144,8 +149,10 @@ def _begins_afresh(sentence: str, start: int) -> bool:
 
 
 def _is_cited(sentence: str, start: int) -> bool:
-    before = _WORD.findall(sentence[:start])
-    return bool(before) and before[-1].casefold() in _lists().cited
+    """Whether a number is that of a thing, as in ``sections 15 and 16``."""
+    before = (word.casefold() for word in reversed(_WORD.findall(sentence[:start])))
+    nearest = next((word for word in before if not (word.isdigit() or word in _ITEMS_BETWEEN)), "")
+    return nearest in _lists().cited
 
 
 def _stands_once(text: str, sentence: str) -> bool:

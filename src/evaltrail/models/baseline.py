@@ -20,6 +20,17 @@ _WORD = re.compile(r"\w+")
 _SENTENCE = re.compile(r"(?<=[.!?。！？])\s+|\n+")  # noqa: RUF001 - full-width stops end sentences too
 
 
+def check_kind(kind: str) -> None:
+    """Return where there is such a baseline.
+
+    Raises:
+        InputError: there is none.
+    """
+    if kind not in KINDS:
+        hint = nearest(kind, KINDS) or f"known: {', '.join(KINDS)}"
+        raise InputError(f"unknown baseline {kind!r:.60}", code="unknown_model", hint=hint)
+
+
 class Baseline:
     """Answers by a fixed rule: the best sentence of the contexts, the commonest reference, or a seeded guess.
 
@@ -33,9 +44,7 @@ class Baseline:
     """
 
     def __init__(self, kind: str, *, references: Sequence[str] = (), seed: int = 0) -> None:
-        if kind not in KINDS:
-            hint = nearest(kind, KINDS) or f"known: {', '.join(KINDS)}"
-            raise InputError(f"unknown baseline {kind!r}", code="unknown_model", hint=hint)
+        check_kind(kind)
         self._kind = kind
         self._references = tuple(references)
         self._seed = seed

@@ -15,6 +15,10 @@ MISSING = "resource_does_not_exist"
 TOO_LARGE = "too_large"
 """Codes of our errors for what MLflow, or a proxy before it, answers."""
 
+_RACES = ("UNIQUE constraint failed", "duplicate key value", "Duplicate entry")
+"""What SQLite, PostgreSQL and MySQL say where two writers made the same row: MLflow looks before it writes, and the
+second request finds the row there (seen with runs/log-inputs of one data set)."""
+
 _SYNC = "the results are safe; `evaltrail sync` sends them when it is back"
 _CHECK_URI = "check that the tracking URI is that of an MLflow server"
 _LONGEST_MESSAGE = 500
@@ -30,7 +34,7 @@ def refused(status: int, code: str, message: str, *, where: str) -> DestinationE
         where: the tracking URI, without credentials.
     """
     said = " ".join(message.split())[:_LONGEST_MESSAGE] or f"HTTP {status}"
-    if status in TRANSIENT:
+    if status in TRANSIENT or (code == "BAD_REQUEST" and any(words in said for words in _RACES)):
         why = f"MLflow keeps failing: HTTP {status}: {said}"
         return DestinationUnreachableError(why, code="destination_failing", hint=_SYNC, where=where)
     hint = _next_step(status, code, said, where)

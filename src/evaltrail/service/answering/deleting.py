@@ -16,25 +16,27 @@ from evaltrail.service.answering.bundles import bundle_folder
 from evaltrail.service.waiting import forget_evaluation
 from evaltrail.service.working.calling_off import cancel_job
 from evaltrail.service.working.places import jobs_folder
+from evaltrail.service.working.submit import EVALUATION
 from evaltrail.store.ledger import Ledger
 
 
 def call_off(settings: Settings, queue: LeaseQueue, job: JobAccount) -> None:
-    """Cancel an evaluation that is not over: its workers are told, and what they answered is kept.
+    """Cancel an evaluation or a generation that is not over: its workers are told, and what was answered is kept.
 
     Args:
         settings: where the ledger is.
         queue: that it lies in.
-        job: of the evaluation, read just now.
+        job: read just now.
 
     Raises:
         InputError: it is over already.
     """
     if job.state in ENDED:
+        further = "; hard_delete=true forgets it for good" if job.kind == EVALUATION else ""
         raise InputError(
-            f"evaluation {job.id} is over: {job.state}",
+            f"{job.kind} {job.id} is over: {job.state}",
             code="already_ended",
-            hint="nothing is left to cancel; hard_delete=true forgets it for good",
+            hint=f"nothing is left to cancel{further}",
         )
     cancel_job(job.id, settings, queue)
 

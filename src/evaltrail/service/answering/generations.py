@@ -13,7 +13,7 @@ from evaltrail.config.settings import Settings
 from evaltrail.core.errors import InputError
 from evaltrail.core.values import Json
 from evaltrail.destinations.mlflow.tracking_uri import is_http, public_uri, resolve_tracking_uri
-from evaltrail.jobs.account import JobAccount, UnitAccount
+from evaltrail.jobs.account import JobAccount, JobDetail, UnitAccount
 from evaltrail.jobs.failure import Failure
 from evaltrail.jobs.lease import LeaseQueue
 from evaltrail.jobs.states import ENDED, JobState
@@ -64,17 +64,13 @@ class Generations:
 
     def generation(self, generation_id: str) -> GenerationAccount:
         """The account of one generation, by its id or what it alone begins with."""
-        detail = self._queue.show(generation_id)
-        if detail.job.kind != GENERATION:
-            raise _unknown("generation", generation_id, "/api/v1/generations lists them")
+        detail = self._shown(generation_id, GENERATION, "generation", "/api/v1/generations lists them")
         family = self._queue.children([detail.job.id]).get(detail.job.id, ())
         return self._told(detail.job, detail.spec, detail.units, family)
 
     def edits(self, job_id: str) -> QuestionJob:
         """The account of edited questions that were sent."""
-        detail = self._queue.show(job_id)
-        if detail.job.kind != EDITS:
-            raise _unknown("upload of edits", job_id, "the upload's own answer told its id")
+        detail = self._shown(job_id, EDITS, "upload of edits", "the upload's own answer told its id")
         family = self._queue.children([detail.job.id]).get(detail.job.id, ())
         return self._common(detail.job, detail.units, family)
 
@@ -107,6 +103,9 @@ class Generations:
             InputError: it is over already (code ``already_ended``).
         """
         account = self.generation(generation_id)
+        if account.job.state in ENDED:
+            message = f"generation {account.id} is over: {account.job.state}"
+            raise InputError(message, code="already_ended", hint="nothing is left to cancel")
         call_off(self._settings, self._queue, self._queue.show(account.id).job)
         return self.generation(account.id)
 
@@ -122,9 +121,25 @@ class Generations:
             raise InputError(
                 f"generation {account.id} has no rejects: it is {account.job.state}",
                 code="not_found",
-                hint="they are there once it has ended",
+                hint="it came to nothing" if account.job.state in ENDED else "they are there once it has ended",
             )
         return file
+
+    def _shown(self, given: str, kind: str, noun: str, hint: str) -> JobDetail:
+        """The job of a kind.
+
+        Raises:
+            InputError: (code ``unknown_id``) there is none with this id; (code ``ambiguous_id``) there are several.
+        """
+        try:
+            detail = self._queue.show(given)
+        except InputError as error:
+            if error.code != "unknown_id":
+                raise
+            raise _unknown(noun, given, hint) from error
+        if detail.job.kind != kind:
+            raise _unknown(noun, given, hint)
+        return detail
 
     def _rejects(self, generation_id: str) -> Path:
         return self._settings.home / "runs" / generation_id / layout.REJECTS

@@ -165,7 +165,7 @@ class _Run:
         """What the model, or the generator without one, makes of the documents."""
         order = self._order
         url = "" if order.target is None else public_url(order.target.url)
-        self.log.write(f"asking {order.model_name} at {url or 'no endpoint'}")
+        self.log.write(f"asking {order.model_name} at {url}" if url else f"made by {order.model_name}, nobody is asked")
         generation = in_loop(self._generated)
         self._ended_at = datetime.now(UTC)
         self.log.write(count_line(generation))

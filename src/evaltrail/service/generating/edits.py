@@ -9,7 +9,7 @@ from pathlib import Path
 
 from evaltrail.config.settings import Settings
 from evaltrail.core.delivery import DeliveryOptions, Receipt, Skipped
-from evaltrail.core.errors import EvaltrailError, InputError
+from evaltrail.core.errors import DestinationUnreachableError, EvaltrailError, InputError
 from evaltrail.core.ids import new_id
 from evaltrail.core.question import Question
 from evaltrail.destinations.mlflow.active import free_part
@@ -111,7 +111,11 @@ def _named_run(order: EditsOrder, settings: Settings) -> KnownRun | None:
     if not order.run_id or order.delivery is None:
         return None
     whole = complete_options(order.delivery, settings)
-    run = find_run(order.run_id, whole.tracking_uri, environ=settings.environ)
+    try:
+        run = find_run(order.run_id, whole.tracking_uri, environ=settings.environ)
+    except DestinationUnreachableError as error:
+        hint = "nothing was kept: the same command again when it is back, or without the run's id"
+        raise DestinationUnreachableError(error.message, where=error.where, hint=hint) from error
     if run is None:
         raise InputError(
             f"there is no run {order.run_id!r:.60}",

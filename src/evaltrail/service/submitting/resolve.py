@@ -24,6 +24,7 @@ from evaltrail.core.submission import (
 from evaltrail.core.values import Json
 from evaltrail.destinations.mlflow.labels import check_tag_names
 from evaltrail.destinations.mlflow.naming import checked_experiment, legal_tags
+from evaltrail.models.baseline import check_kind
 from evaltrail.models.outside import check_outside_url
 from evaltrail.service.catalog.catalog import Catalog
 from evaltrail.service.catalog.entries import BenchmarkEntry, CollectionEntry, ServerEntry
@@ -41,6 +42,7 @@ _MOST_BENCHMARKS = 200
 _LONGEST_MINUTES = 7 * 24 * 60
 _MOST_RETRIES = 20
 _MOST_WEIGHT = 1_000_000
+_LONGEST_NAME = 500
 
 
 def resolve(
@@ -151,11 +153,16 @@ class _Resolving:
         if choice.server and choice.url:
             self._wrong("model.url", "both a server and a URL are given", "keep one of them")
         found = SubmittedModel(name=choice.name, configuration=choice.configuration)
+        if not 0 < len(choice.name) <= _LONGEST_NAME:
+            said = f"the model's name has {len(choice.name):,} characters"
+            self._wrong("model.name", said, f"give 1 to {_LONGEST_NAME}")
+            return found
         self._check("", choice.configuration, "model.configuration")
         if choice.url:
             self._try("model.url", lambda: _check_url(choice.url, self._settings.allowed_places))
             return replace(found, url=choice.url, api_key_env=self._key_of(choice), is_outside=True)
         if choice.name.startswith("baseline:") and not choice.server:  # computed here, asked nowhere
+            self._try("model.name", lambda: check_kind(choice.name.removeprefix("baseline:")))
             return found
         if not choice.server:
             hint = f"name a server ({', '.join(server.name for server in self._catalog.servers())}), or give its url"

@@ -111,7 +111,11 @@ class UploadDesk:
         """
         label = file_label(name) if name.strip() else ""
         with file.open("rb") as data:
-            found = find_kind(label or "document", data.read(HEAD_BYTES), known=kind)
+            head = data.read(HEAD_BYTES)
+            found = find_kind(label or "document", head, known=kind)
+            if not head:
+                where = label or "the body"
+                raise InputError("it is empty", code="empty_document", where=where, hint="send one with content")
             chunks = None
             if found in _AT_ONCE:
                 chunks = self._count_chunks(file, label, found)
