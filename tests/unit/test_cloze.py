@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from evaltrail.core.document import Chunk
 from evaltrail.core.question import QUESTION_TYPES
-from evaltrail.generation.cloze import CLOZE_TYPES, ClozeWriter, write_cloze
-from evaltrail.generation.cloze_blanks import is_askable, names_in, numbers_in, terms_in
+from evaltrail.generation.cloze.blanks import is_askable, names_in, numbers_in, terms_in
+from evaltrail.generation.cloze.sentences import sentences_of
+from evaltrail.generation.cloze.writing import CLOZE_TYPES, ClozeWriter, write_cloze
 from evaltrail.generation.drafts import UNANSWERABLE, Passage
-from evaltrail.generation.sentences import sentences_of
 from evaltrail.generation.sieve.evidence import find_evidence
 from evaltrail.generation.sieve.near_duplicate import NearDuplicates
 from evaltrail.generation.sieve.self_contained import self_contained

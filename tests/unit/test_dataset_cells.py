@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaltrail.generation.cell_guard import defuse, restore
-from evaltrail.generation.text_lists import read_texts
+from evaltrail.generation.sheets.cell_guard import defuse, restore
+from evaltrail.generation.sheets.text_lists import read_texts
 
 NASTY = st.text() | st.text("'=+-@\t\r\n \u00a0a\uff1d", max_size=8)
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 
 from evaltrail.core.question import Question
-from evaltrail.generation.dataset_columns import COLUMNS
-from evaltrail.generation.dataset_edits import carry_over, find_edits, write_difference
-from evaltrail.generation.dataset_files import read_sheet, write_questions
+from evaltrail.generation.sheets.columns import COLUMNS
+from evaltrail.generation.sheets.edits import carry_over, find_edits, write_difference
+from evaltrail.generation.sheets.files import read_sheet, write_questions
 from question_values import QUESTIONS
 
 

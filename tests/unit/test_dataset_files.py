@@ -12,8 +12,8 @@ from hypothesis import given, settings
 
 from evaltrail.core.errors import InputError
 from evaltrail.core.question import Question, Rejected
-from evaltrail.generation.dataset_columns import content_id
-from evaltrail.generation.dataset_files import (
+from evaltrail.generation.sheets.columns import content_id
+from evaltrail.generation.sheets.files import (
     MOST_BYTES,
     questions_bytes,
     read_questions,

@@ -10,7 +10,7 @@ import pytest
 from evaltrail.core.errors import InputError
 from evaltrail.core.request import EvaluationRequest, ModelTarget
 from evaltrail.core.sample import Sample
-from evaltrail.generation.dataset_files import write_questions
+from evaltrail.generation.sheets.files import write_questions
 from evaltrail.providers.catalog import is_task_file, names_dataset, open_task
 from evaltrail.providers.questions.retrieval import ChunksFound
 from evaltrail.providers.questions.source import passages_of, read_questions

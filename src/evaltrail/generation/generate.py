@@ -18,7 +18,7 @@ from evaltrail.generation.asking.paid_model import PaidModel
 from evaltrail.generation.asking.writer import Writer
 from evaltrail.generation.budget import Budget
 from evaltrail.generation.checking import Checker
-from evaltrail.generation.cloze_source import ClozeSource
+from evaltrail.generation.cloze.source import ClozeSource
 from evaltrail.generation.harvest import Harvest
 from evaltrail.generation.planning import check_plan, cost_of, passages_of, totals_of, windows_of
 from evaltrail.generation.rounds import Rounds

@@ -14,9 +14,9 @@ from evaltrail.core.ids import new_id
 from evaltrail.core.question import Question
 from evaltrail.destinations.mlflow.active import free_part
 from evaltrail.destinations.mlflow.known_run import KnownRun, find_run
-from evaltrail.generation.dataset_columns import COLUMNS
-from evaltrail.generation.dataset_edits import Edits, carry_over, find_edits, write_difference
-from evaltrail.generation.dataset_files import QuestionSheet, read_questions, read_sheet
+from evaltrail.generation.sheets.columns import COLUMNS
+from evaltrail.generation.sheets.edits import Edits, carry_over, find_edits, write_difference
+from evaltrail.generation.sheets.files import QuestionSheet, read_questions, read_sheet
 from evaltrail.service.deliver import Landed, complete_options, deliver_bundle
 from evaltrail.service.generating.edits_bundle import DIFFERENCE_FILE, EditedDataset, edits_bundle
 from evaltrail.service.generating.places import EVALUATIONS, GENERATIONS, UPLOADS, generation_delivery

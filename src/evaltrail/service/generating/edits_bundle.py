@@ -12,7 +12,7 @@ from evaltrail.core.metric import MetricValue
 from evaltrail.core.result import Origin, ResultBundle, TaskResult
 from evaltrail.core.values import Scalar
 from evaltrail.core.version import VERSION
-from evaltrail.generation.dataset_edits import Edits
+from evaltrail.generation.sheets.edits import Edits
 from evaltrail.service.generating.generation_bundle import DATASET_TAG, VERSION_TAG
 from evaltrail.service.generating.upload_run import UPLOAD_TAG
 from evaltrail.store.dataset_store import DatasetVersion

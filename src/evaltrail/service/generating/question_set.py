@@ -10,7 +10,7 @@ import msgspec
 from evaltrail.core.generation import Generation
 from evaltrail.core.ids import digest
 from evaltrail.core.question import Question
-from evaltrail.generation.dataset_files import write_questions, write_rejects
+from evaltrail.generation.sheets.files import write_questions, write_rejects
 from evaltrail.providers.questions.source import PASSAGES_FILE
 from evaltrail.store.dataset_store import DatasetFacts, DatasetStore, DatasetVersion
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from evaltrail.bundle.folders import storage_error
 from evaltrail.core.errors import InputError
 from evaltrail.core.generation import Generation
-from evaltrail.generation.dataset_files import write_questions, write_rejects
+from evaltrail.generation.sheets.files import write_questions, write_rejects
 
 SUFFIXES = (".csv", ".jsonl", ".parquet")
 

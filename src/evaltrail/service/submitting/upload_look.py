@@ -15,10 +15,10 @@ from typing import Literal
 import msgspec
 
 from evaltrail.core.errors import EvaltrailError, InputError
-from evaltrail.generation.dataset_files import read_sheet
 from evaltrail.generation.documents.formats import Kind
 from evaltrail.generation.documents.limits import DocumentLimits
 from evaltrail.generation.documents.reading import read_document
+from evaltrail.generation.sheets.files import read_sheet
 
 _CHILD = "evaltrail.service.submitting.upload_child"
 _LARGE_BYTES = 1_000_000

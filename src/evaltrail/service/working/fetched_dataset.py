@@ -9,7 +9,7 @@ from evaltrail.bundle.folders import make_private
 from evaltrail.config.settings import Settings
 from evaltrail.core.errors import InputError
 from evaltrail.destinations.mlflow.fetching import fetch_artifact
-from evaltrail.generation.dataset_files import read_questions
+from evaltrail.generation.sheets.files import read_questions
 from evaltrail.service.generating.question_set import FETCHED, questions_digest, write_all
 from evaltrail.service.working.dataset_reference import fetched_id, reference_of
 from evaltrail.store.dataset_store import DatasetFacts, DatasetStore

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from evaltrail.core.errors import InputError
-from evaltrail.generation.cell_guard import defuse, restore
+from evaltrail.generation.sheets.cell_guard import defuse, restore
 
 MOST_ROWS = 1_000_000
 MOST_CELL_CHARACTERS = 10_000_000

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from evaltrail.bundle.folders import write_whole
 from evaltrail.core.question import Question
-from evaltrail.generation.dataset_columns import COLUMNS, GATE, texts_of
-from evaltrail.generation.dataset_csv import write_csv
-from evaltrail.generation.dataset_files import QuestionSheet
-from evaltrail.generation.dataset_rows import place_of
+from evaltrail.generation.sheets.columns import COLUMNS, GATE, texts_of
+from evaltrail.generation.sheets.csv_sheet import write_csv
+from evaltrail.generation.sheets.files import QuestionSheet
+from evaltrail.generation.sheets.rows import place_of
 
 _COLUMNS = ("change", "id", "field", "before", "after")
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 import yaml
 
-from evaltrail.generation.cloze_blanks import Blank
+from evaltrail.generation.cloze.blanks import Blank
 
 NameKind = Literal["person", "place", "body"]
 """A body is one of people that has ``the`` before it: the Royal Engineers."""

@@ -15,7 +15,7 @@ from evaltrail.generation.sieve.self_contained import speaks_of_its_text
 
 BlankKind = Literal["number", "name", "term"]
 
-_FILE = Path(__file__).with_name("cloze_words.yaml")
+_FILE = Path(__file__).with_name("words.yaml")
 _FEWEST_WORDS, _MOST_WORDS = 6, 60
 _MOST_CHARACTERS = 600
 _LINK_LETTERS = 3

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from evaltrail.core.errors import InputError
-from evaltrail.generation.dataset_columns import COLUMNS
-from evaltrail.generation.dataset_csv import MOST_ROWS
+from evaltrail.generation.sheets.columns import COLUMNS
+from evaltrail.generation.sheets.csv_sheet import MOST_ROWS
 
 _WHOLE = {"page", "evidence_start", "evidence_end", "window"}
 _ROWS_A_GROUP = 10_000

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from evaltrail.core.question import QuestionType
-from evaltrail.generation.cloze import CLOZE_TYPES, ClozeWriter
+from evaltrail.generation.cloze.writing import CLOZE_TYPES, ClozeWriter
 from evaltrail.generation.drafts import Passage
 from evaltrail.generation.source import WriteOrder, Writing
 

@@ -10,10 +10,10 @@ from itertools import islice, zip_longest
 from evaltrail.core.document import Chunk
 from evaltrail.core.ids import digest
 from evaltrail.core.question import QUESTION_TYPES, Difficulty, QuestionType
-from evaltrail.generation.cloze_blanks import Blank, is_askable, names_in, numbers_in, terms_in, with_blank
+from evaltrail.generation.cloze.blanks import Blank, is_askable, names_in, numbers_in, terms_in, with_blank
+from evaltrail.generation.cloze.name_kinds import kinds_of
+from evaltrail.generation.cloze.sentences import sentences_of
 from evaltrail.generation.drafts import UNANSWERABLE, Draft, Passage
-from evaltrail.generation.name_kinds import kinds_of
-from evaltrail.generation.sentences import sentences_of
 from evaltrail.generation.sieve.words import words_of
 
 CLOZE_TYPES: frozenset[QuestionType] = frozenset(("simple", "numeric", "unanswerable"))

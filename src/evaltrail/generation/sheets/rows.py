@@ -14,8 +14,8 @@ from evaltrail.core.delivery import Skipped
 from evaltrail.core.errors import InputError
 from evaltrail.core.ids import nearest, nearest_word
 from evaltrail.core.question import QUESTION_TYPES, Difficulty, Question, QuestionType
-from evaltrail.generation.dataset_columns import COLUMNS, GATE
-from evaltrail.generation.text_lists import read_texts
+from evaltrail.generation.sheets.columns import COLUMNS, GATE
+from evaltrail.generation.sheets.text_lists import read_texts
 
 _TYPES: Mapping[str, QuestionType] = {each: each for each in QUESTION_TYPES}
 _DIFFICULTIES: Mapping[str, Difficulty] = {each: each for each in get_args(Difficulty)}

@@ -14,10 +14,10 @@ from evaltrail.core.delivery import Skipped
 from evaltrail.core.errors import InputError
 from evaltrail.core.ids import nearest
 from evaltrail.core.question import Question, Rejected
-from evaltrail.generation.dataset_columns import COLUMNS, content_id, gate_columns, texts_of, values_of
-from evaltrail.generation.dataset_csv import MOST_ROWS, decoded, read_csv, write_csv
-from evaltrail.generation.dataset_parquet import parquet_bytes, read_parquet
-from evaltrail.generation.dataset_rows import Columns, Row, find_columns, read_row
+from evaltrail.generation.sheets.columns import COLUMNS, content_id, gate_columns, texts_of, values_of
+from evaltrail.generation.sheets.csv_sheet import MOST_ROWS, decoded, read_csv, write_csv
+from evaltrail.generation.sheets.parquet_sheet import parquet_bytes, read_parquet
+from evaltrail.generation.sheets.rows import Columns, Row, find_columns, read_row
 
 FileFormat = Literal["csv", "jsonl", "parquet"]
 FORMATS: Mapping[str, FileFormat] = {".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet"}
