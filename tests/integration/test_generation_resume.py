@@ -2,13 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
-
 import pytest
 
 from evaltrail.core.errors import EndpointError
@@ -16,13 +9,6 @@ from generating import generated
 from question_endpoint import Mind, QuestionEndpoint, facts
 
 CHUNKS = facts(12)
-PROGRAM = """
-import sys
-from pathlib import Path
-from generating import generated
-from question_endpoint import facts
-generated(sys.argv[1], facts(12), log=Path(sys.argv[2]), concurrency=4)
-"""
 
 
 def outcome(found):
@@ -87,26 +73,3 @@ def test_a_budget_holds_over_all_runs_together(tmp_path, budget):
         assert outcome(again) == outcome(first)
         whole = generated(endpoint.url, CHUNKS, log=log, budget_tokens=10**6)
         assert (whole.accepted, len(endpoint.bodies)) == (18, whole.calls)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seconds", [0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7])
-def test_a_killed_run_repeats_only_what_was_in_flight(tmp_path, seconds):
-    """kill -9 at any moment after the first request: what was answered is on the disk."""
-    log = tmp_path / "generation.answers"
-    tests = str(Path(__file__).resolve().parents[1])
-    with QuestionEndpoint(latency_s=0.05) as endpoint:
-        command = [sys.executable, "-c", PROGRAM, endpoint.url, str(log)]
-        process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": tests})
-        while not endpoint.bodies and process.poll() is None:
-            time.sleep(0.005)
-        time.sleep(seconds)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        time.sleep(0.1)
-        sent = len(endpoint.bodies)
-        found = generated(endpoint.url, CHUNKS, log=log, concurrency=4)
-        whole = generated(endpoint.url, CHUNKS)
-    assert found.questions == whole.questions
-    assert found.calls == whole.calls
-    assert found.new_calls <= whole.calls - sent + 4
