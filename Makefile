@@ -22,7 +22,7 @@ test: $(READY) ## the fast tests
 	$(BIN)/python -m pytest -q -n 3 --dist worksteal
 
 test-slow: $(READY) ## the bounded long proofs
-	$(BIN)/python -m pytest -q -m slow -n 4 --dist loadfile
+	$(BIN)/python -m pytest -q -m slow -n 3 --dist loadfile
 
 check: $(READY) ## linters, types, floors, the house's figures
 	$(BIN)/ruff check $(SOURCES)

@@ -5,8 +5,8 @@ from hypothesis import settings
 
 from mlflow_server import shared_url
 
-# A timing never decides a test; 40 examples a law each time add up over the runs.
-settings.register_profile("bounded", deadline=None, max_examples=30)
+# A timing never decides a test; a law is tried anew with every run.
+settings.register_profile("bounded", deadline=None, max_examples=20)
 settings.load_profile("bounded")
 
 
