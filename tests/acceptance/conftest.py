@@ -31,14 +31,22 @@ def _started_endpoint():
 
 @pytest.fixture
 def endpoint(_started_endpoint):
-    """A mock endpoint that answers well and has counted nothing; a test may turn its knobs or stop it."""
+    """A mock endpoint that answers well and has counted nothing; a test may turn its knobs or stop it.
+
+    It is left as it was found: stands that serve a whole module share it.
+    """
     started, usual = _started_endpoint
+    _restore(started, usual)
+    yield started
+    _restore(started, usual)
+
+
+def _restore(started, usual):
     try:
         started.configure(**usual)
-    except OSError:  # a failed test stopped it
+    except OSError:  # a test stopped it
         started.start()
     started.reset()
-    return started
 
 
 @pytest.fixture(scope="session")

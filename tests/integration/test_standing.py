@@ -144,7 +144,8 @@ def test_what_says_that_it_cannot_work_ends_everything(supervise):
 @pytest.mark.slow
 def test_what_keeps_saying_that_it_cannot_work_is_given_up(supervise):
     """Also when it stood for a moment each time."""
-    process = supervise(wrong="import sys\nprint('up')\nprint('error: no queue')\nsys.exit(2)", other=STANDS)
+    moment = "import sys, time\nprint('up', flush=True)\ntime.sleep(1)\nprint('error: no queue')\nsys.exit(2)"
+    process = supervise(wrong=moment, other=STANDS)
     lines = process.stdout.read().splitlines()
     assert lines[-2].startswith("error 2 wrong ended with exit code 2: no queue (")
     assert [line.partition(" ")[0] for line in lines if "is started again" in line] == ["notice"]
