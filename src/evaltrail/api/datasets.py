@@ -15,9 +15,10 @@ from evaltrail.api.accounts import evaluation_object
 from evaltrail.api.backend import Backend
 from evaltrail.api.edits_upload import take_edits
 from evaltrail.api.form import read_form
+from evaltrail.api.kept_pages import kept_page
 from evaltrail.api.links import path_of
 from evaltrail.api.question_objects import dataset_object, version_object
-from evaltrail.api.question_wire import DatasetEvaluationForm, DownloadQuery, ListQuery
+from evaltrail.api.question_wire import DatasetEvaluationForm, DownloadQuery
 from evaltrail.api.replies import QueryForm, WholeFile, json_reply, read_query, understood
 from evaltrail.api.request_record import record_of
 from evaltrail.api.submissions import REPLAYED_HEADER, idempotency_key
@@ -49,17 +50,7 @@ class DatasetRoutes:
 
     def page(self, request: Request) -> Response:
         """List data sets, newest first."""
-        query = read_query(ListQuery, request)
-        every = self._store.list()
-        found = self._store.list(after=query.cursor) if query.cursor else every
-        shown = found[: query.limit]
-        return json_reply(
-            {
-                "items": [dataset_object(each) for each in shown],
-                "total_count": len(every),
-                "next_cursor": shown[-1].id if len(found) > len(shown) else None,
-            }
-        )
+        return kept_page(request, self._store, dataset_object)
 
     def show(self, request: Request) -> Response:
         """Show one data set, as its latest version is."""

@@ -7,10 +7,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from evaltrail.api.backend import Backend
+from evaltrail.api.kept_pages import kept_page
 from evaltrail.api.links import path_of
 from evaltrail.api.llm_eval_headers import FILE_NAME, header_text
 from evaltrail.api.question_objects import DOCUMENTS, document_object, kept_object
-from evaltrail.api.question_wire import ListQuery
 from evaltrail.api.received import received_body, received_form
 from evaltrail.api.replies import QueryForm, json_reply, read_query
 from evaltrail.core.errors import InputError
@@ -49,17 +49,7 @@ class DocumentRoutes:
 
     def page(self, request: Request) -> Response:
         """List documents, newest first."""
-        query = read_query(ListQuery, request)
-        every = self._store.list()
-        found = self._store.list(after=query.cursor) if query.cursor else every
-        shown = found[: query.limit]
-        return json_reply(
-            {
-                "items": [document_object(each) for each in shown],
-                "total_count": len(every),
-                "next_cursor": shown[-1].id if len(found) > len(shown) else None,
-            }
-        )
+        return kept_page(request, self._store, document_object)
 
     def show(self, request: Request) -> Response:
         """Show one document."""

@@ -6,7 +6,7 @@ import getpass
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from evaltrail.core.delivery import DeliveryOptions, Receipt
@@ -94,7 +94,7 @@ class Sent:
     key: str
     run_name: str
     source_id: str = ""
-    """Id of the result that it is of, where it was sent."""
+    """Id of the result that it is of."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """Of the run, where it was sent."""
     tracking_uri: str = ""
@@ -225,29 +225,23 @@ class MlflowDestination:
         plan, uri = delivery.plan, delivery.tracking_uri
         if plan is None:
             raise StorageError("a waiting delivery has lost its plan", where=str(self._folder))
+        named = Sent(key=plan.key, run_name=plan.run_name, source_id=plan.tags.get("evaltrail.id", ""))
         if uri in away:
-            return Sent(key=plan.key, run_name=plan.run_name, error=away[uri])
+            return replace(named, error=away[uri])
         if plan.parent_key in busy:
-            return Sent(key=plan.key, run_name=plan.run_name, note=busy[plan.parent_key])
+            return replace(named, note=busy[plan.parent_key])
         try:
             with closing(self._gateway(uri)) as gateway:
                 receipt = deliver(plan, outbox, gateway, progress=progress, places=self._places)
                 unstage(plan, self._folder)
         except BusyError as other:
             busy[plan.key] = other.message
-            return Sent(key=plan.key, run_name=plan.run_name, note=other.message)
+            return replace(named, note=other.message)
         except (DestinationError, InputError) as error:
             if error.code == DestinationUnreachableError.default_code:
                 away[uri] = error
-            return Sent(key=plan.key, run_name=plan.run_name, error=error)
-        return Sent(
-            key=plan.key,
-            run_name=plan.run_name,
-            source_id=plan.tags.get("evaltrail.id", ""),
-            tags=plan.tags,
-            tracking_uri=uri,
-            receipt=receipt,
-        )
+            return replace(named, error=error)
+        return replace(named, tags=plan.tags, tracking_uri=uri, receipt=receipt)
 
     def _outbox(self) -> Outbox:
         return Outbox(self._folder, is_shared=self._is_shared)

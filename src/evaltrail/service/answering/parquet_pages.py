@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from evaltrail.core.errors import EvaltrailError, InputError
 from evaltrail.service.answering.sample_choice import Chosen, Wanted
+from evaltrail.service.child_answer import child_answer
 
 _CHILD = "evaltrail.service.answering.parquet_child"
 _AT_ONCE = 2
@@ -56,26 +53,11 @@ class ParquetPages:
         if not self._places.acquire(timeout=_PATIENCE_S):
             raise EvaltrailError("too many ask for samples at once", code="busy", hint="ask again in a moment")
         try:
-            done = subprocess.run(  # noqa: S603  our own module in our own interpreter
-                [sys.executable, "-P", "-m", _CHILD],
-                input=msgspec.json.encode(question),
-                capture_output=True,
-                timeout=_PATIENCE_S,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
+            answer = child_answer(_CHILD, question, ParquetAnswer, patience_s=_PATIENCE_S)
+        except TimeoutError as error:
             raise EvaltrailError("the samples could not be read in time", code="too_slow", hint="ask again") from error
         finally:
             self._places.release()
-        return _answered(done, Path(question.file).name)
-
-
-def _answered(done: subprocess.CompletedProcess[bytes], where: str) -> Chosen:
-    try:
-        answer = msgspec.json.decode(done.stdout, type=ParquetAnswer)
-    except msgspec.DecodeError as error:
-        last = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
-        raise EvaltrailError(f"what reads the samples died: {last:.200}", code="reader_died", where=where) from error
-    if answer.chosen is None:
-        raise InputError(answer.error, code="broken_bundle", where=where)
-    return answer.chosen
+        if answer.chosen is None:
+            raise InputError(answer.error, code="broken_bundle", where=Path(question.file).name)
+        return answer.chosen

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from evaltrail.bundle.layout import MANIFEST
 from evaltrail.bundle.read import read_bundle
 from evaltrail.bundle.write import copy_bundle
 from evaltrail.config.logs import RunLog
 from evaltrail.config.settings import Settings
-from evaltrail.core.errors import EvaltrailError, InterruptError
+from evaltrail.core.errors import EvaltrailError
 from evaltrail.core.result import ResultBundle, TaskResult
 from evaltrail.service.deliver import Landed, deliver_folder, is_settled
 from evaltrail.service.evaluation.asking import Asking
@@ -18,7 +16,7 @@ from evaltrail.service.evaluation.prepare import Prepared, prepare
 from evaltrail.service.evaluation.report import count_line
 from evaltrail.service.evaluation.result_record import recorded
 from evaltrail.service.evaluation.watch import UNWATCHED, Watch
-from evaltrail.service.record import failure_object
+from evaltrail.service.noted_work import noted
 from evaltrail.store.ledger import Entry, Ledger
 from evaltrail.store.work import Work, claim_work
 
@@ -48,14 +46,8 @@ def carry_out(prepared: Prepared, settings: Settings, watch: Watch) -> Result:
         work = found.restart(prepared.total) if is_new else found
         run = _Run(prepared, settings, watch, work)
         ledger = Ledger(settings.home)
-        ledger.begin(run.entry())
-        try:
+        with noted(ledger, run.entry(), run.log.write):
             result = run.finish()
-        except KeyboardInterrupt as interrupt:
-            error = InterruptError("interrupted: what was answered is kept", hint="the same command goes on")
-            raise run.stopped(error, ledger, "cancelled") from interrupt
-        except EvaltrailError as error:
-            raise run.stopped(error, ledger, "failed") from None
         ledger.end(result.evaluation_id, result.state, recorded(result))
         failed = {task.name for task in result.bundle.tasks if _left_nothing(task)}
         work.remove(kept=[number for number, task in enumerate(prepared.tasks) if task.name in failed])
@@ -85,13 +77,6 @@ class _Run:
             work=self._work.folder,
             started_at=self._work.state.started_at,
         )
-
-    def stopped(self, error: EvaltrailError, ledger: Ledger, state: str) -> EvaltrailError:
-        """The error, noted in log and ledger."""
-        error.evaluation_id = self._work.state.evaluation_id
-        self.log.write(f"stopped: {error}")
-        ledger.end(error.evaluation_id, state, msgspec.json.encode(failure_object(error)))
-        return error
 
     def finish(self) -> Result:
         """Do what is still missing."""

@@ -22,7 +22,7 @@ from evaltrail.config.secrets import public_url
 from evaltrail.config.settings import Settings
 from evaltrail.core.delivery import DeliveryOptions
 from evaltrail.core.document import Document
-from evaltrail.core.errors import DestinationError, EvaltrailError, InterruptError
+from evaltrail.core.errors import DestinationError, EvaltrailError
 from evaltrail.core.generation import Generation
 from evaltrail.core.result import ResultBundle
 from evaltrail.generation.generate import NOT_OFFERED, generate
@@ -45,7 +45,7 @@ from evaltrail.service.generating.report import count_line, reason_words, write_
 from evaltrail.service.generating.result_files import write_files
 from evaltrail.service.generating.result_object import generation_object
 from evaltrail.service.generating.upload_run import LandedUploads, deliver_uploads
-from evaltrail.service.record import failure_object
+from evaltrail.service.noted_work import noted
 from evaltrail.store.dataset_store import DatasetStore, DatasetVersion
 from evaltrail.store.document_store import DocumentStore, StoredUpload
 from evaltrail.store.ledger import Entry, Ledger
@@ -80,14 +80,8 @@ def carry_out_generation(prepared: PreparedGeneration, settings: Settings, watch
         work = found.restart(prepared.requested) if is_new else found
         run = _Run(prepared, settings, watch, work)
         ledger = Ledger(settings.home)
-        ledger.begin(run.entry())
-        try:
+        with noted(ledger, run.entry(), run.log.write):
             result = run.finish()
-        except KeyboardInterrupt as interrupt:
-            error = InterruptError("interrupted: what was answered is kept", hint="the same command goes on")
-            raise run.stopped(error, ledger, "cancelled") from interrupt
-        except EvaltrailError as error:
-            raise run.stopped(error, ledger, "failed") from None
         ledger.end(result.evaluation_id, result.state, msgspec.json.encode(generation_object(result)))
         work.remove()
         return result
@@ -119,13 +113,6 @@ class _Run:
             work=self._work.folder,
             started_at=self._work.state.started_at,
         )
-
-    def stopped(self, error: EvaltrailError, ledger: Ledger, state: str) -> EvaltrailError:
-        """The error, noted in log and ledger."""
-        error.evaluation_id = self._id
-        self.log.write(f"stopped: {error}")
-        ledger.end(self._id, state, msgspec.json.encode(failure_object(error)))
-        return error
 
     def finish(self) -> GenerationResult:
         """Do what is still missing."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from evaltrail.config.settings import Settings
 from evaltrail.jobs.hold import Done, Hold
 from evaltrail.service.handling.call_back import call_back
-from evaltrail.service.handling.land_edits import EDITS_LANDING, edits_landing, land_edits
+from evaltrail.service.handling.land_edits import EDITS_LANDING, land_edits
 from evaltrail.service.working.edits_spec import EDITS
 from evaltrail.service.working.edits_unit import do_edits, has_to_land
 from evaltrail.service.working.execute import UnitExecutor
@@ -15,6 +15,7 @@ from evaltrail.service.working.found_by import CALLBACK
 from evaltrail.service.working.generation_landing import GENERATION_LANDING, do_generation_landing
 from evaltrail.service.working.generation_spec import GENERATION
 from evaltrail.service.working.generation_unit import do_generation
+from evaltrail.service.working.landing import landing_job
 
 HANDLER = f"{__name__}:UnitHandler"
 """Name of what does units, for dispatchers that load it in a process of their own."""
@@ -24,7 +25,7 @@ def _edit(hold: Hold, settings: Settings) -> Done:
     """The edits, kept; a job of its own goes on with their delivery where that has to wait."""
     done = do_edits(hold, settings)
     if has_to_land(done):
-        hold.queue.submit(edits_landing(hold.claim, hold.job().job.queue))
+        hold.queue.submit(landing_job(hold.claim, hold.job().job.queue, kind=EDITS_LANDING))
     return done
 
 

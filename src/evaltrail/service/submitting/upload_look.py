@@ -5,20 +5,17 @@ A list of chunks of 100 MB takes several times that while it is read, and pyarro
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import msgspec
-
-from evaltrail.core.errors import EvaltrailError, InputError
+from evaltrail.core.errors import InputError
 from evaltrail.generation.documents.formats import Kind
 from evaltrail.generation.documents.limits import DocumentLimits
 from evaltrail.generation.documents.reading import read_document
 from evaltrail.generation.sheets.files import read_sheet
+from evaltrail.service.child_answer import child_answer
 
 _CHILD = "evaltrail.service.submitting.upload_child"
 _LARGE_BYTES = 1_000_000
@@ -75,23 +72,12 @@ class UploadLook:
         if not self._places.acquire(timeout=_PATIENCE_S):
             raise InputError("too many send large files at once", code="rate_limited", hint="send it again in a moment")
         try:
-            done = subprocess.run(  # noqa: S603  our own module in our own interpreter
-                [sys.executable, "-P", "-m", _CHILD],
-                input=msgspec.json.encode(question),
-                capture_output=True,
-                timeout=_PATIENCE_S,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
+            return child_answer(_CHILD, question, LookAnswer, patience_s=_PATIENCE_S)
+        except TimeoutError as error:
             message = "the file could not be read in time"
             raise InputError(message, code="too_slow", where=question.name, hint="send it in parts") from error
         finally:
             self._places.release()
-        try:
-            return msgspec.json.decode(done.stdout, type=LookAnswer)
-        except msgspec.DecodeError as error:
-            last = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
-            raise EvaltrailError(f"what reads the file died: {last:.200}", code="reader_died") from error
 
 
 def looked(question: LookQuestion) -> LookAnswer:

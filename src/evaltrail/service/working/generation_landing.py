@@ -8,9 +8,7 @@ from evaltrail.core.delivery import DeliveryOptions
 from evaltrail.core.errors import InputError
 from evaltrail.core.values import Json
 from evaltrail.generation.documents.limits import DocumentLimits
-from evaltrail.jobs.claim import Claim
 from evaltrail.jobs.hold import Done, Hold
-from evaltrail.jobs.order import NewJob, NewUnit
 from evaltrail.service.deliver import deliver_folder
 from evaltrail.service.generating.documents import read_documents
 from evaltrail.service.generating.order import GenerationOrder
@@ -22,35 +20,13 @@ from evaltrail.service.working.generation_spec import (
     generation_id_of,
     order_of_generation,
 )
-from evaltrail.service.working.landing import LAND, LOST, lost, may_pass, mlflow_word, run_ids
+from evaltrail.service.working.landing import LOST, lost, may_pass, mlflow_word, run_ids
 from evaltrail.service.working.stopping import interruptible
-from evaltrail.service.working.understanding import OF
 from evaltrail.store.dataset_store import DatasetStore
 from evaltrail.store.document_store import DocumentStore
 
 GENERATION_LANDING = "generation_landing"
 """The kind of such jobs."""
-_ATTEMPTS = 300
-"""With pauses of five minutes that is a day of a destination that is away; after that `sync` sends it."""
-
-
-def generation_landing(claim: Claim, queue: str) -> NewJob:
-    """The job that goes on with the delivery of a generation, once that has ended.
-
-    Args:
-        claim: the last unit of its job.
-        queue: of its job: who works at that may work at no other.
-    """
-    return NewJob(
-        kind=GENERATION_LANDING,
-        name=claim.name,
-        queue=queue,
-        spec={**claim.spec, OF: claim.job_id},
-        units=(NewUnit(kind=LAND, max_attempts=_ATTEMPTS, total=0),),
-        parent=claim.job_id,
-        after=claim.job_id,
-        idempotency_key=f"{GENERATION_LANDING}:{claim.job_id}:{claim.attempt}",
-    )
 
 
 def do_generation_landing(hold: Hold, settings: Settings) -> Done:

@@ -13,9 +13,9 @@ from evaltrail.service.evaluation.watch import Watch
 from evaltrail.service.generating.carry_out import carry_out_generation
 from evaltrail.service.generating.order import GenerationResult
 from evaltrail.service.generating.prepare import prepare_generation
-from evaltrail.service.working.generation_landing import generation_landing
+from evaltrail.service.working.generation_landing import GENERATION_LANDING
 from evaltrail.service.working.generation_spec import GENERATION, RUN_URL, generation_from_json, order_of_generation
-from evaltrail.service.working.landing import LOST, lost, may_pass, mlflow_word
+from evaltrail.service.working.landing import LOST, landing_job, lost, may_pass, mlflow_word
 from evaltrail.service.working.ledger_entry import end_cancelled, end_failed
 from evaltrail.service.working.stopping import interruptible
 
@@ -56,7 +56,7 @@ def do_generation(hold: Hold, settings: Settings) -> Done:
     if result.run is not None:
         hold.note_runs({"": result.run.run_id})
     if any(map(may_pass, result.errors)):
-        hold.queue.submit(generation_landing(claim, hold.job().job.queue))
+        hold.queue.submit(landing_job(claim, hold.job().job.queue, kind=GENERATION_LANDING))
     return Done(result=_told(result), verdict=_verdict(result))
 
 

@@ -38,22 +38,23 @@ def may_pass(error: EvaltrailError) -> bool:
     return isinstance(error, DestinationUnreachableError) or error.code == BusyError.default_code
 
 
-def landing_job(claim: Claim, queue: str) -> NewJob:
-    """The job that goes on with the delivery of an evaluation, once that has ended.
+def landing_job(claim: Claim, queue: str, *, kind: str = LANDING) -> NewJob:
+    """The job that goes on with a delivery, once the job that could not deliver has ended.
 
     Args:
-        claim: the last unit of its job.
-        queue: of its job: who works at that may work at no other.
+        claim: the last unit of that job.
+        queue: of that job: who works at it may work at no other.
+        kind: of the landing.
     """
     return NewJob(
-        kind=LANDING,
+        kind=kind,
         name=claim.name,
         queue=queue,
         spec={**claim.spec, OF: claim.job_id},
         units=(NewUnit(kind=LAND, max_attempts=_ATTEMPTS, total=0),),
         parent=claim.job_id,
         after=claim.job_id,
-        idempotency_key=f"{LANDING}:{claim.job_id}:{claim.attempt}",
+        idempotency_key=f"{kind}:{claim.job_id}:{claim.attempt}",
     )
 
 
