@@ -43,13 +43,15 @@ def test_a_broker_may_be_away_restarted_and_purged(broker, room):
         room.finish(first, seconds=60)
         until(lambda: "the broker is back" in worker.said)
 
-        for end in (broker.stop, broker.kill):
+        for times, end in ((2, broker.stop), (3, broker.kill)):
             slow = room.submit("nap")
             until(lambda job_id=slow: room.owner(job_id))
             end()
             room.finish(slow)
+            until(lambda told=times: worker.said.count("the broker is away") == told)  # one that is over is not told
             broker.start()
             room.finish(room.submit("echo"))
+            until(lambda told=times: worker.said.count("the broker is back") == told)
 
         hints = Hints(broker.url)
         assert hints.send("default", 1)

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -103,6 +104,29 @@ def test_progress_is_told_where_it_changed(queue):
         now[0] = Progress(task="t", done=2, total=4)
         wait_until(lambda: queue.show(job_id).job.done == 2)
     assert kinds(queue, job_id).count("progress") == 2
+
+
+def test_a_long_lease_is_no_long_wait(tmp_path):
+    """With the usual lease of a minute progress is told, and a cancelled job noticed, long before a third of it."""
+    with lease_queue(f"sqlite:///{tmp_path / 'jobs.db'}", lease_s=60.0) as queue:
+        job_id = queue.submit(some_job()).job_id
+        reasons = []
+        with begun(queue, reasons, progress=lambda: Progress(task="t", done=1, total=4)):
+            queue.cancel(job_id)
+            wait_until(lambda: reasons, within_s=15.0)
+        assert (reasons, queue.show(job_id).job.done) == (["cancelled"], 1)
+
+
+def test_progress_of_an_old_unit_is_told_more_seldom(queue):
+    """Each time is an event that is kept; the signs of life themselves go on as before."""
+    job_id = queue.submit(some_job()).job_id
+    old = replace(queue.claim("me"), asked_at=time.monotonic() - 3600, lease_s=7200.0)
+    told = iter(range(9))
+    heartbeat = Heartbeat(
+        queue, old, stop=lambda _: None, progress=lambda: Progress(task="t", done=next(told), total=9)
+    )
+    assert [heartbeat._beat() for _ in range(3)] == [3.0] * 3
+    assert kinds(queue, job_id).count("progress") == 1
 
 
 def test_a_block_is_left_at_once(queue):

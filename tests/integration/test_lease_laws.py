@@ -200,4 +200,4 @@ def assert_laws(queue, examples, steps):
 @pytest.mark.slow
 def test_the_queue_keeps_its_laws(queue):
     """Submit, claim, end, fail, fall silent, speak late, run out of time, cancel and retry in any order."""
-    assert_laws(queue, 16 if queue._database.dialect == "sqlite" else 8, 60)
+    assert_laws(queue, 10 if queue._database.dialect == "sqlite" else 6, 60)

@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from evaltrail.core.progress import Progress
 from evaltrail.jobs.carrying import carry_out
@@ -26,6 +26,12 @@ def let_time_pass(queue, job_id):
     """Let the job's time be over, without waiting for it."""
     statement = update(JOB).where(JOB.c.id == job_id, JOB.c.late_at.is_not(None)).values(late_at=1)
     queue._database.write(lambda connection: connection.execute(statement))
+
+
+def ends_at(queue, job_id):
+    """When the job's time is over, as its row has it."""
+    statement = select(JOB.c.late_at).where(JOB.c.id == job_id)
+    return queue._database.read(lambda connection: connection.execute(statement).scalar_one())
 
 
 def begun(queue, *its_units, **more):
@@ -102,14 +108,16 @@ def test_a_silent_unit_of_a_late_job_has_failed(queue):
 
 def test_time_counts_from_the_first_units_begin(queue):
     """For all units alike, not from the submission; a job without a time-out has none."""
-    queue.submit(some_job(*units(2), timeout_s=HOUR_S))
-    time.sleep(0.05)
+    job_id = queue.submit(some_job(*units(2), timeout_s=HOUR_S)).job_id
+    assert ends_at(queue, job_id) is None
     before = time.monotonic()
     first = queue.claim("me")
-    time.sleep(0.05)
+    ends = ends_at(queue, job_id)
     second = queue.claim("me")
-    assert before + HOUR_S - 0.01 < first.late_at < before + HOUR_S + 1.0
-    assert second.late_at == pytest.approx(first.late_at, abs=0.04)
+    after = time.monotonic()
+    assert ends_at(queue, job_id) == ends
+    assert before + HOUR_S - 1.0 < first.late_at < after + HOUR_S + 1.0
+    assert second.late_at == pytest.approx(first.late_at, abs=1.0)
     assert (first.timeout_s, second.timeout_s) == (HOUR_S, HOUR_S)
     queue.submit(some_job())
     assert (claim := queue.claim("me")).late_at is None

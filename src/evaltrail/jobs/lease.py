@@ -45,7 +45,7 @@ class LeaseQueue:
 
     Args:
         database: with its tables up to date.
-        lease_s: how long a unit is lent; its owner gives a sign of life every third of that.
+        lease_s: how long a unit is lent; its owner gives signs of life, three at least in that time.
     """
 
     def __init__(self, database: Database, *, lease_s: float = 60.0) -> None:

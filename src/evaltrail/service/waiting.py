@@ -11,6 +11,7 @@ from evaltrail.config.settings import Settings
 from evaltrail.core.errors import InputError
 from evaltrail.core.ids import nearest
 from evaltrail.destinations.mlflow.outbox import Delivery
+from evaltrail.destinations.mlflow.run_plan import ID_TAG
 from evaltrail.destinations.mlflow.tracking_uri import public_uri
 from evaltrail.service.deliver import open_destination, outbox_folder
 from evaltrail.store.executions import database_file, read_executions
@@ -125,7 +126,7 @@ def _several(beginning: str, found: Sequence[Delivery]) -> InputError:
 
 def _evaluation_id(delivery: Delivery) -> str:
     tags = delivery.plan.tags if delivery.plan is not None else {}
-    return tags.get("invocation_id") or tags.get("evaltrail.id", "")
+    return tags.get("invocation_id") or tags.get(ID_TAG, "")
 
 
 def _told(delivery: Delivery, settings: Settings) -> Waiting:

@@ -18,19 +18,6 @@ from evaltrail.store.executions import Job
 from evaltrail.store.ledger import Entry, Ledger
 from evaltrail.store.work import count_done, is_running, read_state
 
-_INTERRUPTED = {
-    "code": "interrupted",
-    "message": "the process ended before the evaluation did",
-    "hint": "run the same command again: it goes on where it was cut short",
-    "where": "",
-}
-_REPLACED = {
-    "code": "replaced",
-    "message": "the process ended before the evaluation did, and the same work was started over",
-    "hint": "`evaltrail ls runs` shows the later one",
-    "where": "",
-}
-
 
 def describe(entry: Entry) -> dict[str, Any]:
     """State, progress and errors of one evaluation, as true as the lock of its work folder is.
@@ -40,18 +27,19 @@ def describe(entry: Entry) -> dict[str, Any]:
     """
     result = msgspec.json.decode(entry.result, type=dict[str, Any]) if entry.result else {}
     state, errors = entry.state, result.get("errors", [])
-    done = total = sum(count["total"] for count in result.get("counts", {}).values())
+    total = sum(count["total"] for count in result.get("counts", {}).values())
+    done = result.get("accepted", total)  # of a generation: the others are missing
     work = read_state(entry.work)
     if not total and work is not None and work.evaluation_id == entry.id:
         done, total = count_done(entry.work), work.total
         if state == "running" and not is_running(entry.work):
-            state, errors = "failed", [_INTERRUPTED]
+            state, errors = "failed", [_interrupted(entry)]
     elif state == "running" and (entry.out / MANIFEST).is_file():
         bundle = read_bundle(entry.out)
         done = total = sum(task.counts.total for task in bundle.tasks)
         state = bundle.status
     elif state == "running":
-        state, errors = "failed", [_REPLACED]
+        state, errors = "failed", [_replaced(entry)]
     return {
         "evaluation_id": entry.id,
         "state": state,
@@ -63,6 +51,31 @@ def describe(entry: Entry) -> dict[str, Any]:
         "progress": {"done": done, "total": total},
         "errors": errors,
         "source": "evaltrail",
+    }
+
+
+def again_words(entry: Entry) -> str:
+    """What goes on with what was cut short: the command that was noted, which does from any folder, else the same."""
+    work = read_state(entry.work)
+    command = work.command if work is not None and work.evaluation_id == entry.id else ""
+    return f"`{command}`" if command else "the same command again"
+
+
+def _interrupted(entry: Entry) -> dict[str, str]:
+    return {
+        "code": "interrupted",
+        "message": f"the process ended before the {entry.noun} did",
+        "hint": f"run {again_words(entry)}: it goes on where it was cut short",
+        "where": "",
+    }
+
+
+def _replaced(entry: Entry) -> dict[str, str]:
+    return {
+        "code": "replaced",
+        "message": f"the process ended before the {entry.noun} did, and the same work was started over",
+        "hint": "`evaltrail ls runs` shows the later one",
+        "where": "",
     }
 
 
@@ -115,7 +128,7 @@ def log_of(entry: Entry) -> Path:
         if file is not None and file.is_file():
             return file
     raise InputError(
-        f"evaluation {entry.id} has no log, or none yet",
+        f"{entry.noun} {entry.id} has no log, or none yet",
         code="no_log",
         hint=f"`evaltrail status {entry.id}` tells how far it is",
     )
@@ -147,7 +160,7 @@ def find_bundle(home: Path, name: str) -> Path:
 def no_bundle(entry: Entry) -> InputError:
     """That an evaluation has no finished bundle, and what to do."""
     return InputError(
-        f"evaluation {entry.id} has no finished bundle",
+        f"{entry.noun} {entry.id} has no finished bundle",
         code="no_bundle",
         hint=f"`evaltrail status {entry.id}` tells how far it is, --watch waits for its end",
     )

@@ -24,6 +24,8 @@ _PATIENCE_S = 2.0
 _FIRST_AWAY_S, _LONGEST_AWAY_S = 0.5, 5.0
 _PASSING = frozenset({"database_away", "database_busy"})
 _PAGE = 1000
+_CHANGES = frozenset({"started", "cancelling", "retried", "ended"})
+"""Events by which the job comes into another state: they are told with that, however much a look costs."""
 _COST = 20
 """The account of a job of many units may take this part of the time between two of them."""
 _LONGEST_JOURNALS_S = 1.0
@@ -83,7 +85,7 @@ class _Watching:
             for event in events:
                 self._take_in(event)
             is_stale = is_stale or bool(events)
-            if is_stale and (any(event.kind == "ended" for event in events) or time.monotonic() >= self._looks_at):
+            if is_stale and (any(event.kind in _CHANGES for event in events) or time.monotonic() >= self._looks_at):
                 self._look(queue)
                 is_stale = False
             yield from self._news(events)
