@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from evaltrail.core.document import Chunk
 from evaltrail.core.question import QUESTION_TYPES
-from evaltrail.generation.cloze.blanks import is_askable, names_in, numbers_in, terms_in
+from evaltrail.generation.cloze.blanks import is_askable, names_in, numbers_in, terms_in, with_blank
 from evaltrail.generation.cloze.sentences import sentences_of
 from evaltrail.generation.cloze.writing import CLOZE_TYPES, ClozeWriter, write_cloze
 from evaltrail.generation.drafts import UNANSWERABLE, Passage
@@ -38,6 +38,7 @@ Visitors reach the Halden Observatory by the funicular from Brekke, which runs t
 The ticket costs 14 euros for adults, and 7 euros are asked of every child under the age of twelve.
 """
 TEXTS = tuple(BOOK.strip().split("\n---\n"))
+NARROW = "The silo was built in 1934 by\nthe engineer Tomas Hallberg, who\nhad come from the harbours of\nGdansk."
 ALL = {"simple": 9, "numeric": 9, "unanswerable": 9}
 
 
@@ -67,11 +68,21 @@ def drafts_of_all(wanted=ALL, *, seed=0):
         ("He said: “Stop.” Then he left.", ["He said: “Stop.”", "Then he left."]),
         ("第一句。第二句！", ["第一句。", "第二句！"]),  # noqa: RUF001  as it is written
         ("Wait... and go on. End.", ["Wait... and go on.", "End."]),
+        ("Er kam am 14. Mai 1887 z. B. aus Ulm. Er blieb.", ["Er kam am 14. Mai 1887 z. B. aus Ulm.", "Er blieb."]),
+        ("They came from Gdansk.3 It was late.[^a] Then", ["They came from Gdansk.", "It was late."]),
+        ("Table 1. Volume of the cells.\nAll were full.", ["All were full."]),
+        (NARROW, [NARROW]),
+        (
+            "2 Handling of structures . . . . . 15\nThe usual value is\n50, or more.",
+            ["The usual value is\n50, or more."],
+        ),
+        ("Appendix A: Copying 28\nyour option. It fell.", ["your option.", "It fell."]),
         ("", []),
     ],
 )
 def test_sentences_end_at_their_marks(text, sentences):
-    """Abbreviations, initials and decimals end none; headings and what has no closing mark are none."""
+    """Abbreviations, initials, ordinals and decimals end none, nor do the lines of a narrow column; headings, captions
+    and what has no closing mark are none."""
     assert [sentence.text for sentence in sentences_of(text)] == sentences
 
 
@@ -102,6 +113,7 @@ def test_sentences_stand_where_they_say_in_order(text):
         "The Old Man And The Sea By Ernest Hemingway.",
         "A sentence that opens (and never closes what it opened.",
         "Does the tower stand on the hill of Corvin?",
+        "[12] The tower stands on the hill of Corvin.",
     ],
 )
 def test_sentences_that_say_nothing_alone_are_passed_over(sentence):
@@ -130,6 +142,13 @@ def test_numbers_of_items_are_no_facts(sentence, numbers):
     assert [blank.text for blank in numbers_in(sentence)] == numbers
 
 
+def test_scripts_without_blanks_are_asked_for_their_numbers():
+    """There are no words to leave out, and letters around a number make no other word of it."""
+    sentence = "最初の灯台は1874年に建てられ、高さは24メートルであった。"
+    assert is_askable(sentence)
+    assert [blank.text for blank in numbers_in(sentence)] == ["1874", "24"]
+
+
 def test_names_are_capitalised_words_that_begin_nothing():
     """Several in a row are one name; a sentence's first word is none, nor is a title's number."""
     sentence = "Yesterday Ingrid Solheim's team, and NASA, left the University of Uppsala: Nobody of Henry VIII came."
@@ -139,6 +158,16 @@ def test_names_are_capitalised_words_that_begin_nothing():
         "Henry VIII",
         "NASA",
     ]
+
+
+def test_parts_of_words_and_references_are_not_asked_for():
+    """Where a line's end parts a word neither half is one; the question shows it in one piece."""
+    sentence = "A lasting rela-\ntionship with Mr. Ander-\nsson is told of in the story [Corvin] for ASN.1."
+    assert [blank.text for blank in names_in(sentence)] == []
+    (blank,) = [each for each in terms_in(sentence, {}) if each.text == "lasting"]
+    assert {each.text for each in terms_in(sentence, {})} == {"lasting"}
+    shown = with_blank(sentence, blank, "____")
+    assert shown == "A ____ rela-tionship with Mr. Ander-sson is told of in the story [Corvin] for ASN.1."
 
 
 def test_terms_are_rare_words_first():

@@ -75,6 +75,8 @@ def test_the_text_has_one_of_three_names(tmp_path, name):
     [
         ({"page": "12"}, 12),
         ({"page_number": 7.0}, 7),
+        ({"metadata": {"page_label": "8"}}, 8),
+        ({"metadata": {"page": 7}}, None),
         ({"page": 0}, None),
         ({"page": "iv"}, None),
         ({"page": True}, None),

@@ -71,6 +71,7 @@ def docx(body: str, **options) -> tuple[str, list[str]]:
         ("<ul><li>one<li>two</ul>after", "- one\n- two\n\nafter"),
         ("<table><tr><th>a<th>b<tr><td>1<td>2</table>", "a | b\n1 | 2"),
         ("<table><tr><td><p>a</p></td><td></td><td><p>b</p></td></tr><tr><td>c</td></tr></table>d", "a |  | b\nc\n\nd"),
+        ("a<table><tr><th></th><th>b</th></tr><tr><td></td><td>1</td></tr></table>", "a\n\n | b\n | 1"),
         ("<ul><li><p>one</p></li><li></li><li><p>two</p><p>more</p></ul>", "- one\n- \n- two\n\nmore"),
         ("<pre>a\n  b</pre>", "a\n  b"),
         ("a<br>b<br/>c", "a\nb\nc"),
@@ -133,11 +134,12 @@ def test_a_word_document_reads_in_its_order():
     body = (
         paragraph("Head", style="Heading1")
         + paragraph("One")
-        + table([["a", "b"], ["1", "2"]])
+        + table([["a", "b"], ["", "2"]])
         + "<w:p><w:pPr><w:tabs><w:tab/></w:tabs></w:pPr><w:r><w:t>x</w:t><w:tab/><w:t>y</w:t><w:br/><w:t>z</w:t></w:r>"
+        '<w:r><w:br w:type="page"/></w:r></w:p><w:p><w:r><w:br w:type="page"/></w:r></w:p><w:p><w:r><w:t>p</w:t></w:r>'
         "<w:del><w:r><w:delText>gone</w:delText></w:r></w:del><w:r><w:instrText>PAGE</w:instrText></w:r></w:p>"
     )
-    assert docx(body) == ("Head\nOne\n\na | b\n1 | 2\n\nx\ty\nz", [])
+    assert docx(body) == ("Head\nOne\n\na | b\n | 2\n\nx\ty\nz\n\np", [])
 
 
 def test_word_runs_join_without_spaces():

@@ -36,19 +36,23 @@ def place(found, *texts):
         ("range 10-20 metres...", "range 10–20 metres"),  # noqa: RUF001  the dash of ranges
         ("an efficient office", "an eﬃcient oﬃce"),
         ("...was built in 1889...", "was built in 1889."),
+        ("the temperature of a well-known stove", "the temper-\nature of a well-\nknown stove"),
+        ("博物館として使われ", "博物館と\nして使われ"),
     ],
 )
 def test_a_quotation_is_found_in_the_chunks_own_letters(quotation, there):
-    """White space, case, the shape of signs, and marks around it may differ; offsets count in the chunk as it is."""
+    """White space, case, the shape of signs, marks around it, and words in two lines may differ; offsets count in the
+    chunk as it is."""
     texts = (
         "Nothing here.",
         "The tower was built in 1889. It is Eiffel’s “iron\n lady”; range 10–20 metres, an eﬃcient oﬃce.",  # noqa: RUF001  as books print it
+        "So is the temper-\nature of a well-\nknown stove. 今は博物館と\nして使われている。",
     )
     found = find_quotation(quotation, chunks(*texts))
     assert found.gated.passed
     assert found.gated.score == 1.0
     chunk, text = place(found, *texts)
-    assert chunk == 1
+    assert chunk == next(number for number, each in enumerate(texts) if there in each)
     assert text.strip(' "”') == there.strip(' "”')
 
 
@@ -120,6 +124,7 @@ def test_the_number_of_a_numeric_answer_stands_in_the_passage(response, passes):
         ("twelve of $30", [12.0, 30.0]),
         ("version 1.2.3, A4, 5G, anyone, often", []),
         ("50%", [50.0]),
+        ("昭和20年に4500トン", [20.0, 4500.0]),
     ],
 )
 def test_figures_are_numbers_in_digits_or_words(text, values):

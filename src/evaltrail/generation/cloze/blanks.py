@@ -12,6 +12,7 @@ from typing import Literal
 import yaml
 
 from evaltrail.generation.sieve.self_contained import speaks_of_its_text
+from evaltrail.generation.sieve.words import UNSPACED
 
 BlankKind = Literal["number", "name", "term"]
 
@@ -26,16 +27,24 @@ _CAPITALS_SHARE = 0.6
 """Of the words; from it on a sentence is a title, in which capitals tell no names."""
 
 _WORD = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*")
+_UNSPACED_SIGN = re.compile(f"[{UNSPACED}]")
+_SIGNS_A_WORD = 2
 _NUMBER = re.compile(
-    r"(?<![\w.,:/+^\[-])(?<![\w.]\s[-\u2013/]\s)(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)(?![\w\]/^]|[.,:\u2013-]\d|-\w)"
+    rf"(?<![.,:/+^?\[-])(?<![^\W{UNSPACED}])(?<![\w.]\s[-\u2013/]\s)"
+    r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
+    rf"(?![\]/^]|[^\W{UNSPACED}]|[.,:\u2013-]\d|-\w)"
 )
 # Latin capitals with the commonest marks, Greek and Cyrillic ones; other scripts have none.
 _CAPITAL = "[A-Z\u00c0-\u00d6\u00d8-\u00de\u0106\u010c\u0141\u015a\u0160\u017d\u0391-\u03a9\u0410-\u042f]"
 _CAPITALISED = rf"{_CAPITAL}[\w\u2019'-]*"
 _LINK = r"\s(?:of|de|del|von|van|der|den|du|la|le)"
 _NAME = re.compile(rf"(?<![\w'\u2019-]){_CAPITALISED}(?:(?:{_LINK})?\s{_CAPITALISED}){{0,3}}")
-_TERM = re.compile(r"(?<![\w'\u2019/-])[^\W\d_]{6,30}(?![\w/'\u2019-])")
+_TERM = re.compile(r"(?<![\w'\u2019/\[-])(?<!-\n)[^\W\d_]{6,30}(?![\w/'\u2019-])")
+_BROKEN_WORD = re.compile(r"(?<=[^\W\d_]-)\s*\n\s*(?=[^\W\d_])")
+"""The end of a line that parts a word; whose hyphen it is, the word's or the line's, nobody knows."""
 _FIRST_OF_SEVERAL = re.compile(rf"\S+?(?:{_LINK})?\s(?={_CAPITAL})")
+_CUT_NAME = re.compile(r"(?<=-)\s*\n|\.\s*\w")
+"""What stands behind no whole name, but behind the first part of a word, a title such as ``Mr``, or ASN of ASN.1."""
 _ROMAN = re.compile(r"[IVXLCDM]+")
 _POSSESSIVE = re.compile(r"['\u2019]s?$")
 _QUOTES_OR_COLON = '"\u201c\u2018\u00ab:('
@@ -58,7 +67,8 @@ class Blank:
 def is_askable(sentence: str) -> bool:
     """Whether a sentence says something by itself: long enough, no table line, nothing that points elsewhere."""
     words = _WORD.findall(sentence)
-    if not _FEWEST_WORDS <= len(words) <= _MOST_WORDS or len(sentence) > _MOST_CHARACTERS or _NO_PROSE.search(sentence):
+    count = len(words) + len(_UNSPACED_SIGN.findall(sentence)) // _SIGNS_A_WORD
+    if not _FEWEST_WORDS <= count <= _MOST_WORDS or len(sentence) > _MOST_CHARACTERS or _NO_PROSE.search(sentence):
         return False
     if not _is_whole(sentence):
         return False
@@ -104,7 +114,12 @@ def terms_in(sentence: str, holders: Mapping[str, int]) -> tuple[Blank, ...]:
 
 def with_blank(sentence: str, blank: Blank, sign: str) -> str:
     """The sentence on one line, a sign in the place of the blank's words."""
-    return " ".join(f"{sentence[: blank.start]}{sign}{sentence[blank.end :]}".split())
+    return on_one_line(f"{sentence[: blank.start]}{sign}{sentence[blank.end :]}")
+
+
+def on_one_line(sentence: str) -> str:
+    """The sentence with blanks for line ends, none within a word that was parted."""
+    return " ".join(_BROKEN_WORD.sub("", sentence).split())
 
 
 def _is_whole(sentence: str) -> bool:
@@ -112,6 +127,7 @@ def _is_whole(sentence: str) -> bool:
     pairs = ((sentence.count(opened), sentence.count(closed)) for opened, closed in ("()", "[]", "\u201c\u201d"))
     return (
         not sentence.lstrip("\"'(*_`\u201c\u2018\u00ab")[:1].islower()
+        and not sentence.startswith("[")
         and all(opened == closed for opened, closed in pairs)
         and not any(sentence.count(sign) % 2 for sign in ('"', "`", "**"))
     )
@@ -120,6 +136,8 @@ def _is_whole(sentence: str) -> bool:
 def _names(sentence: str) -> Iterator[Blank]:
     for found in _NAME.finditer(sentence):
         start = found.start()
+        if sentence.startswith("[", start - 1) or _CUT_NAME.match(sentence, found.end()):
+            continue
         if _begins_afresh(sentence, start):
             # The first word has its capital from the place where it stands; those behind it have their own.
             first = _FIRST_OF_SEVERAL.match(found[0])
@@ -161,9 +179,14 @@ def _stands_once(text: str, sentence: str) -> bool:
     wanted, there = text.lower(), f" {sentence.lower()} "
     count, place = 0, there.find(wanted)
     while place >= 0:
-        count += not (there[place - 1].isalnum() or there[place + len(wanted)].isalnum())
+        count += not (_is_of_word(there[place - 1]) or _is_of_word(there[place + len(wanted)]))
         place = there.find(wanted, place + 1)
     return count == 1
+
+
+def _is_of_word(sign: str) -> bool:
+    """Whether a letter or digit makes one word with what it stands beside."""
+    return sign.isalnum() and not _UNSPACED_SIGN.match(sign)
 
 
 def _is_told_in_part(name: str, sentence: str) -> bool:

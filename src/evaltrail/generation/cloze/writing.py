@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from itertools import islice, zip_longest
 from evaltrail.core.document import Chunk
 from evaltrail.core.ids import digest
 from evaltrail.core.question import QUESTION_TYPES, Difficulty, QuestionType
-from evaltrail.generation.cloze.blanks import Blank, is_askable, names_in, numbers_in, terms_in, with_blank
+from evaltrail.generation.cloze.blanks import Blank, is_askable, names_in, numbers_in, on_one_line, terms_in, with_blank
 from evaltrail.generation.cloze.name_kinds import kinds_of
 from evaltrail.generation.cloze.sentences import sentences_of
 from evaltrail.generation.drafts import UNANSWERABLE, Draft, Passage
@@ -27,6 +28,8 @@ _LONG_WORDS = 25
 _SWAPS_TRIED = 40
 _SHORT_ACRONYM = 4
 _YEARS = range(1000, 2100)
+_MARKUP = re.compile(r"\*\*|\[\^\w+\]")
+"""Bold words, and signs of footnotes."""
 _Shape = tuple[str, int]
 
 
@@ -213,15 +216,15 @@ def _sentences(text: str) -> Sequence[str]:
 
 
 def _query(sentence: str) -> str:
-    """The sentence as a question; quotation marks in it become single ones."""
-    return f'Fill in the blank: "{sentence.replace(chr(34), chr(39))}"'
+    """The sentence as a question, without marks of Markdown; quotation marks in it become single ones."""
+    return f'Fill in the blank: "{_MARKUP.sub("", sentence).replace(chr(34), chr(39))}"'
 
 
 def _changed(sentence: str, asked: Blank, old: Blank, new: str) -> str:
     parts = sorted(((asked.start, asked.end, _SIGN), (old.start, old.end, new)), reverse=True)
     for start, end, text in parts:
         sentence = f"{sentence[:start]}{text}{sentence[end:]}"
-    return " ".join(sentence.split())
+    return on_one_line(sentence)
 
 
 def _difficulty(fact: _Fact, blank: Blank, words: Mapping[str, int]) -> Difficulty:

@@ -16,8 +16,6 @@ SMALL = 500
 _SOLID = re.compile(r"\S")
 _BLANK_LINE = re.compile(r"\n[^\S\n]*+\n\s*+|\r[^\S\r\n]*+\r\s*+|\f\s*+")
 """Two newlines with nothing solid between them; ``\\r`` counts as blank, so that Windows' newlines are found too."""
-_LINE = re.compile(r"\n[^\S\n]*+(?=\n)|\r[^\S\r\n]*+(?=\r)|\f")
-"""White space between two newlines; ``\\r`` counts as blank, so that Windows' newlines are found too."""
 _LINE = re.compile(r"[^\n]*+\n|[^\n]++")
 _HEADING = re.compile(r" {0,3}#{1,6}(?:\s|$)")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")

@@ -32,7 +32,9 @@ _UNREAD = (
     ("media/", "pictures are not read"),
     ("embeddings/", "embedded files are not read"),
 )
-_MARKS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-", "softHyphen": ""}
+_LINE_ENDS = frozenset({"br", "cr"})
+"""Also those that begin a page: on an empty one they are paragraphs of nothing else."""
+_MARKS = {"tab": "\t", "noBreakHyphen": "-", "softHyphen": ""}
 _DROPPED = frozenset({"Fallback", "del", "moveFrom", "instrText", "delText", "rubyPr", "tabs"})
 """Second forms of what was read already, and text that is deleted or never shown; ``tabs`` are stops, not tabs."""
 
@@ -175,6 +177,8 @@ class _Body:
             self._is_text = True
         elif local in _MARKS:
             self._shown(_MARKS[local])
+        elif local in _LINE_ENDS:
+            self.flow.line()
         elif local == "r":
             self._is_vanished = False
         elif local == "vanish":

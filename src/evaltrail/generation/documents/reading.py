@@ -102,7 +102,8 @@ def _opened(file: Path, label: str) -> Iterator[tuple[BinaryIO, int]]:
         state = os.fstat(descriptor)
         if not stat.S_ISREG(state.st_mode):
             os.close(descriptor)
-            raise InputError("it is no file", code="missing_document", where=label, hint="name a file")
+            what, step = ("a folder", "the files in it") if stat.S_ISDIR(state.st_mode) else ("no file", "a file")
+            raise InputError(f"it is {what}", code="missing_document", where=label, hint=f"name {step}")
         with os.fdopen(descriptor, "rb") as opened:
             yield opened, state.st_size
     except OSError as error:

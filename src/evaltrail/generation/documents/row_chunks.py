@@ -16,7 +16,8 @@ from evaltrail.generation.documents.notes import Notes
 
 TEXTS = ("text", "content", "page_content")
 _SOURCES = ("filename", "file_name", "source", "metadata.source", "metadata.filename", "metadata.file_name")
-_PAGES = ("page", "page_number")
+_PAGES = ("page", "page_number", "metadata.page_number", "metadata.page_label")
+"""Not ``metadata.page``, which tools that cut PDFs count from 0."""
 _MOST_PAGE = 1_000_000_000
 
 
@@ -66,7 +67,7 @@ def chunk_of(fields: Mapping[str, Scalar], text_name: str, place: RowPlace) -> C
     """The chunk that a row of named values is.
 
     The source is the first of ``filename``, ``file_name`` and ``source`` that says something, the page the first of
-    ``page`` and ``page_number`` that is a number from 1; everything else stays among the fields.
+    ``page``, ``page_number`` and ``page_label`` that is a number from 1; everything else stays among the fields.
 
     Args:
         fields: names joined by dots.

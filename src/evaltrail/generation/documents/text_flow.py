@@ -19,6 +19,8 @@ class TextFlow:
         """A mark was the last thing: breaks before its first words are none."""
         self._is_headed = False
         """A heading was the last thing: what follows stays with it."""
+        self._is_row_begun = False
+        """A row was begun and nothing of it is there yet."""
         self.characters = 0
         """Gathered so far."""
 
@@ -53,6 +55,7 @@ class TextFlow:
         """Begin a table's row or a list's item; an empty one before it stays."""
         self._is_marked = False
         self.line()
+        self._is_row_begun = True
 
     def row_end(self) -> None:
         """End it: the next one stands right below, whatever paragraphs it holds."""
@@ -66,8 +69,9 @@ class TextFlow:
         self._is_marked = True
 
     def cell(self) -> None:
-        """Begin another cell of a table's row."""
-        self._break = 0
+        """Begin another cell of a table's row; the row stays below the one before it where its first cell is empty."""
+        if not self._is_row_begun:
+            self._break = 0
         self._is_spaced = False
         self._put(" | ")
         self._is_marked = True
@@ -85,6 +89,6 @@ class TextFlow:
         elif self._parts and self._is_spaced:
             self._parts.append(" ")
         self._break = 0
-        self._is_spaced = self._is_marked = self._is_headed = False
+        self._is_spaced = self._is_marked = self._is_headed = self._is_row_begun = False
         self._parts.append(text)
         self.characters += len(text)

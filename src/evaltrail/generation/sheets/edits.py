@@ -8,12 +8,14 @@ from pathlib import Path
 
 from evaltrail.bundle.folders import write_whole
 from evaltrail.core.question import Question
-from evaltrail.generation.sheets.columns import COLUMNS, GATE, texts_of
+from evaltrail.generation.sheets.columns import COLUMNS, texts_of
 from evaltrail.generation.sheets.csv_sheet import write_csv
 from evaltrail.generation.sheets.files import QuestionSheet
 from evaltrail.generation.sheets.rows import place_of
 
 _COLUMNS = ("change", "id", "field", "before", "after")
+_GATED = ("query", "response", "relevant_chunks", "evidence", "type")
+"""What the gates look at: where one of these was edited, their scores are of another question."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +47,8 @@ def carry_over(before: Sequence[Question], sheet: QuestionSheet) -> tuple[Questi
     """The questions of an edited file, with what it has no columns for as the version before has it.
 
     A row whose id is not of that version is the question with the same query that has no row, and gets its id; in a
-    file without ids the same answer from the same chunks tells it too.
+    file without ids the same answer from the same chunks tells it too. Scores of gates are measured, not edited: a
+    question that says the same keeps those of the version before, one that says something else has none.
 
     Args:
         before: the version that was edited.
@@ -150,6 +153,7 @@ def _carried(old: Question, new: Question, columns: Collection[str]) -> Question
     untold = {column: getattr(old, column) for column in COLUMNS if column not in columns}
     if chunks != old.relevant_chunks and "chunk_ids" in untold:
         untold["chunk_ids"] = ()
-    kept = {name: score for name, score in old.gates.items() if f"{GATE}{name}" not in columns}
     placed = {"evidence_start": place[0] if place else None, "evidence_end": place[1] if place else None}
-    return replace(new, **{**untold, **placed, "id": old.id, "gates": {**kept, **new.gates}})
+    edited = replace(new, **{**untold, **placed, "id": old.id, "gates": {}})
+    is_same = all(getattr(edited, column) == getattr(old, column) for column in _GATED)
+    return replace(edited, gates=old.gates) if is_same else edited

@@ -12,6 +12,7 @@ from evaltrail.core.document import Chunk
 from evaltrail.generation.drafts import Draft, Passage
 from evaltrail.generation.sieve.figures import check_figures
 from evaltrail.generation.sieve.gate import Gated
+from evaltrail.generation.sieve.words import UNSPACED
 
 MAX_EVIDENCE_CHARACTERS = 20_000
 """Longer quotations are not looked for."""
@@ -31,6 +32,9 @@ _SIGNS = {
 # Letters that a PDF may hold as one sign.
 _LIGATURES = re.compile(r"ffi|ffl|ff|fi|fl")
 _LIGATURE = {"ffi": "\ufb03", "ffl": "\ufb04", "ff": "\ufb00", "fi": "\ufb01", "fl": "\ufb02"}
+# What may part a word: a hyphen, for where a line ends that is the word's own or not, and a line's end between signs
+# that have no blanks between them.
+_BREAK = re.compile(rf"(?<=[^\W\d_])[-\u2010]\n?(?=[^\W\d_])|\u00ad\n?|(?<=[{UNSPACED}])\s*\n\s*(?=[{UNSPACED}])")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +81,9 @@ def find_evidence(draft: Draft, passage: Passage, *, threshold: float = 1.0) -> 
 def find_quotation(quotation: str, chunks: Sequence[Chunk], *, threshold: float = 1.0) -> Found:
     """The first place where a quotation stands, letter for letter before all others.
 
-    Case, white space, the shape of quotes and dashes, ligatures, and marks around it may differ; the span is then that
-    of the chunk's own words. Elsewhere the score is the share of its words that stand in a chunk in one piece.
+    Case, white space, the shape of quotes and dashes, ligatures, words that a line's end breaks, and marks around it
+    may differ; the span is then that of the chunk's own words. Elsewhere the score is the share of its words that
+    stand in a chunk in one piece.
     """
     plain = quotation.strip(_AROUND)
     if not _WORD.search(plain):
@@ -106,14 +111,31 @@ def _alike(quotation: str, chunks: Sequence[Chunk]) -> Span | None:
     words = unicodedata.normalize("NFKC", quotation).strip(_AROUND + _END).split()
     if not words:
         return None
-    wording = r"\s+".join(map(_word_pattern, words))
     mark = r"[.!?\u2026\u3002]?" if quotation[-1] in _END else ""
-    pattern = re.compile(rf"(?<!\w){wording}(?!\w){mark}", re.IGNORECASE)
+    pattern, unbroken = (_wording(each, mark) for each in (words, _BREAK.sub("", " ".join(words)).split()))
     for place, chunk in enumerate(chunks):
         found = pattern.search(chunk.text)
         if found:
             return Span(chunk=place, start=found.start(), end=found.end())
+        breaks = list(_BREAK.finditer(chunk.text))
+        found = unbroken.search(_BREAK.sub("", chunk.text)) if breaks else None
+        if found:
+            return Span(chunk=place, start=_before(found.start(), breaks), end=_before(found.end() - 1, breaks) + 1)
     return None
+
+
+def _wording(words: Sequence[str], mark: str) -> re.Pattern[str]:
+    wording = r"\s+".join(map(_word_pattern, words))
+    return re.compile(rf"(?<![^\W{UNSPACED}]){wording}(?![^\W{UNSPACED}]){mark}", re.IGNORECASE)
+
+
+def _before(place: int, breaks: Sequence[re.Match[str]]) -> int:
+    """Where a character stood before the breaks were taken out."""
+    for each in breaks:
+        if each.start() > place:
+            break
+        place += len(each[0])
+    return place
 
 
 def _word_pattern(word: str) -> str:

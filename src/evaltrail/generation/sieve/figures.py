@@ -12,6 +12,7 @@ from pathlib import Path
 import yaml
 
 from evaltrail.generation.sieve.gate import Gated
+from evaltrail.generation.sieve.words import UNSPACED
 
 _FILE = Path(__file__).with_name("number_words.yaml")
 _DIGITS = r"[-\u2212]?(?:\d{1,3}(?:,\d{3})+(?![\d,])(?:\.\d+)?|\d+(?:[.,]\d+)?)"
@@ -92,8 +93,10 @@ def _multipliers() -> dict[str, float]:
 @cache
 def _pattern() -> re.Pattern[str]:
     words, multipliers = ("|".join(map(re.escape, names)) for names in (_words(), _multipliers()))
-    # No part of a version, date or name: digits that stand beside letters, points or other digits are none.
+    # No part of a version, date or name: digits that stand beside letters, points or other digits are none, but for
+    # letters of scripts without blanks.
     return re.compile(
-        rf"(?<![\w.])(?:(?P<digits>{_DIGITS})|(?P<word>{words}))(?![^\W\d_]|\d|[.,]\d)(?:\s+(?P<times>{multipliers})\b)?",
+        rf"(?<!\.)(?<![^\W{UNSPACED}])(?:(?P<digits>{_DIGITS})|(?P<word>{words}))"
+        rf"(?![^\W\d_{UNSPACED}]|\d|[.,]\d)(?:\s+(?P<times>{multipliers})\b)?",
         re.IGNORECASE,
     )

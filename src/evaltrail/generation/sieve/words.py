@@ -6,9 +6,10 @@ import re
 import unicodedata
 
 _ARTICLES = frozenset(("a", "an", "the"))
+UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+"""Han, Hiragana and Katakana, as a range within a pattern's brackets: they put no blanks between words; hangul does."""
 _PLAIN = re.compile(r"[a-z0-9]+")
-# Han, Hiragana and Katakana put no blanks between words; hangul does.
-_ANY = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]|(?:(?![\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff])[^\W_])+")
+_ANY = re.compile(rf"[{UNSPACED}]|(?:(?![{UNSPACED}])[^\W_])+")
 
 
 def words_of(text: str) -> list[str]:
