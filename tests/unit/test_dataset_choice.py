@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from answering_values import some_submission
 from evaltrail.core.errors import InputError
-from evaltrail.core.submission import BenchmarkChoice, ModelChoice
+from evaltrail.core.submission import Benchmark, BenchmarkChoice, ModelChoice
 from evaltrail.service.catalog.layers import shipped_shelf, with_variables
 from evaltrail.service.submitting.dataset_choice import check_mode, checked_reference, find_dataset, names_dataset
 from evaltrail.service.submitting.generation_order import model_choice, thresholds_of
 from evaltrail.service.working.dataset_reference import is_reference, local_task, reference_of
+from evaltrail.service.working.submission_spec import described
 from evaltrail.store.dataset_store import DatasetFacts, DatasetStore
 
 RUN = "0123456789abcdef" * 2
@@ -38,6 +40,7 @@ def test_reference_into_mlflow_is_taken(uri):
         f"runs:/{RUN}/a\\q.csv",
         f"runs:/{RUN}/q.exe",
         f"runs:/{RUN}/q.csv\n",
+        f"runs:/{RUN}/%00.csv",
         "runs:/abc/q.csv",
         "mlflow-artifacts://host/q.csv",
         "mlflow-artifacts:/../q.csv",
@@ -135,3 +138,11 @@ def test_established_variables_name_servers():
     assert (anyscale.url.startswith("https://"), anyscale.api_key_env) == (True, "ANYSCALE_KEY")
     named = {"OPENAI_BASE_URL": "http://10.0.0.1/v1", "EVALTRAIL_SERVER_OPENAI_URL": "http://10.0.0.2/v1"}
     assert with_variables(shipped_shelf(), named).server("openai").url == "http://10.0.0.2/v1"
+
+
+def test_experiment_of_questions_is_described_as_the_whole_that_it_is():
+    """Evaluations of every model and data set go there, so the first one's names are no description of it."""
+    asked = Benchmark(id="q", provider_id="dataset", task="dataset:0123456789abcdef@1")
+    assert described(some_submission(benchmarks=(asked,))) == described(some_submission(benchmarks=(asked, asked)))
+    assert "0123456789abcdef" not in described(some_submission(benchmarks=(asked,)))
+    assert described(some_submission("arc")) == "Evaluation of m on p/arc"

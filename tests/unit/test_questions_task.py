@@ -13,8 +13,8 @@ from evaltrail.core.sample import Sample
 from evaltrail.generation.sheets.files import write_questions
 from evaltrail.providers.catalog import is_task_file, names_dataset, open_task
 from evaltrail.providers.questions.retrieval import ChunksFound
-from evaltrail.providers.questions.source import passages_of, read_questions
-from evaltrail.providers.questions.task import MOST_SLICES
+from evaltrail.providers.questions.source import QuestionSource, passages_of, read_questions
+from evaltrail.providers.slices import MOST_SLICES
 from evaltrail.scoring.abstention import abstains
 from evaltrail.service.evaluation.lineage import lineage_tags
 from question_sets import CHUNKS, QUESTIONS, keep_questions, question
@@ -237,6 +237,25 @@ def test_a_retrieved_passage_is_a_chunk_by_its_words(contexts, recall, precision
     )
     assert ChunksFound("chunk_recall").score(sample).value == recall
     assert ChunksFound("chunk_precision").score(sample).value == precision
+
+
+@pytest.mark.parametrize(
+    ("told", "sought"),
+    [
+        ({"evidence": "holds 312 clocks"}, CHUNKS[1:2]),
+        ({"evidence": "holds 312 clocks", "type": "multi_hop"}, CHUNKS),
+        ({"evidence": "of which no passage says a word"}, CHUNKS),
+        ({}, CHUNKS),
+    ],
+    ids=["one chunk", "several chunks", "evidence that is nowhere", "no evidence"],
+)
+def test_a_retrieval_has_to_find_what_holds_the_evidence(tmp_path, told, sought):
+    """Not its neighbours in the window, which are cited beside it: whoever finds the one passage has found all."""
+    asked = replace(question(2, "How many clocks?", "312", **told), relevant_chunks=CHUNKS)
+    file = tmp_path / "questions.jsonl"
+    write_questions(file, [asked])
+    (record,) = QuestionSource(name="orlen", source="orlen", files=(file,), mode="rag_endpoint")
+    assert record.fields["relevant_chunks"] == list(sought)
 
 
 def test_questions_are_read_as_they_are_written(tmp_path):

@@ -27,6 +27,7 @@ from evaltrail.providers.extract import make_extractor
 from evaltrail.providers.fewshot import read_examples
 from evaltrail.providers.judge_columns import WantedColumns
 from evaltrail.providers.rendering import TaskTemplates, Turns
+from evaltrail.providers.slices import NO_SLICES
 from evaltrail.providers.tasks import NAME, TaskFile, check_generation
 from evaltrail.scoring.apply import Scorer
 from evaltrail.scoring.catalog import make_metrics
@@ -54,7 +55,6 @@ class Item:
     record: Record
 
 
-NO_SLICES: Mapping[str, Sequence[str]] = MappingProxyType({})
 NO_TAGS: Mapping[str, str] = MappingProxyType({})
 
 

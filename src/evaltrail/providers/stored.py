@@ -12,6 +12,7 @@ from hashlib import blake2b
 import msgspec
 
 from evaltrail.bundle.journal import Journal
+from evaltrail.core.delivery import Skipped
 from evaltrail.core.errors import InputError
 from evaltrail.core.ids import digest
 from evaltrail.core.progress import Progress, ProgressSink
@@ -20,6 +21,7 @@ from evaltrail.core.sample import Sample, SampleStream, Score
 from evaltrail.core.values import Json, Scalar
 from evaltrail.providers.extract import NO_MATCH
 from evaltrail.providers.side_by_side import side_by_side
+from evaltrail.providers.slices import NO_SLICES, SliceValues
 from evaltrail.scoring.apply import Bench, Scorer, judge_into, score_into
 from evaltrail.scoring.judging.port import Judge
 
@@ -37,6 +39,7 @@ class StoredTask:
     Args:
         source: the task as it was.
         metrics: what to score it by.
+        values: of a task on questions, to be told apart as before; None = another task, without slices.
 
     Raises:
         InputError: it has no samples, or they cannot be read.
@@ -44,8 +47,12 @@ class StoredTask:
 
     prefix: str | None = None
     """Its metrics stand below the task's name, whatever its producer did."""
+    slices: Mapping[str, Sequence[str]] = NO_SLICES
+    """Attribute of the samples to its values for which the metrics are told apart, too."""
+    skipped: Sequence[Skipped] = ()
+    """What the result will not tell, and why."""
 
-    def __init__(self, source: TaskResult, metrics: Sequence[Scorer]) -> None:
+    def __init__(self, source: TaskResult, metrics: Sequence[Scorer], values: SliceValues | None = None) -> None:
         if source.samples is None:
             raise InputError(
                 "its samples were not kept",
@@ -62,9 +69,11 @@ class StoredTask:
         self._samples: SampleStream = source.samples
         self._is_numbered = False
         """Whether its samples have to be numbered here, because two of them bear one number."""
-        self._content = self._first_pass()
+        self._content = self._first_pass(values)
         if not self.total:
             raise InputError("the result has no samples", code="no_samples", where=source.name)
+        if values is not None:
+            self.slices, self.skipped = values.slices(), values.left_out()
 
     @property
     def identity(self) -> str:
@@ -81,7 +90,7 @@ class StoredTask:
         for number, sample in enumerate(self._samples):
             yield replace(sample, index=number, repeat=0) if self._is_numbered else sample
 
-    def _first_pass(self) -> str:
+    def _first_pass(self, values: SliceValues | None) -> str:
         encode = msgspec.json.Encoder().encode
         content = blake2b(digest_size=16)
         places: set[tuple[int, int]] = set()
@@ -90,6 +99,8 @@ class StoredTask:
             self.repeats = max(self.repeats, sample.repeat + 1)
             places.add((sample.index, sample.repeat))
             content.update(encode(replace(sample, scores={})))
+            if values is not None and not sample.repeat:
+                values.see(sample.attributes)
         if len(places) < self.total:
             self._is_numbered, self.repeats = True, 1
         return content.hexdigest()

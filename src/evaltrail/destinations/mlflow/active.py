@@ -10,8 +10,7 @@ from typing import Any
 
 from evaltrail.core.delivery import DeliveryOptions
 from evaltrail.core.errors import DestinationUnreachableError
-
-_KEY = "evaltrail.key"
+from evaltrail.destinations.mlflow.run_plan import KEY_TAG
 
 
 def join_session(options: DeliveryOptions) -> DeliveryOptions:
@@ -70,7 +69,7 @@ def land_in_session(options: DeliveryOptions, name: str) -> DeliveryOptions:
 
 def free_part(tags: Mapping[str, str], name: str) -> str:
     """The name of one more result of a run; empty where it is the first."""
-    parts = {tag.removeprefix(_KEY).removeprefix(".") for tag in tags if f"{tag}.".startswith(f"{_KEY}.")}
+    parts = {tag.removeprefix(KEY_TAG).removeprefix(".") for tag in tags if f"{tag}.".startswith(f"{KEY_TAG}.")}
     if not parts:
         return ""
     wanted = (name if number == 1 else f"{name}_{number}" for number in count(1))

@@ -225,7 +225,7 @@ class MlflowDestination:
         plan, uri = delivery.plan, delivery.tracking_uri
         if plan is None:
             raise StorageError("a waiting delivery has lost its plan", where=str(self._folder))
-        named = Sent(key=plan.key, run_name=plan.run_name, source_id=plan.tags.get("evaltrail.id", ""))
+        named = Sent(key=plan.key, run_name=plan.run_name, source_id=plan.source_id)
         if uri in away:
             return replace(named, error=away[uri])
         if plan.parent_key in busy:

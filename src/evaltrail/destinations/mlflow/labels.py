@@ -164,7 +164,8 @@ def _fitting(kind: str, values: Mapping[str, str], most: int, skipped: list[Skip
 
 def _description(bundle: ResultBundle) -> str:
     """One line a task: its first metrics with interval and n, and its counts."""
-    lines = [f"{bundle.kind} of {bundle.model}" if bundle.model else bundle.kind]
+    tie = "by" if bundle.kind == "generation" else "of"
+    lines = [f"{bundle.kind} {tie} {bundle.model}" if bundle.model else bundle.kind]
     for task in bundle.tasks:
         shown = ", ".join(
             f"{metric.name} {metric.value:.4g}{_interval(metric.ci_low, metric.ci_high)}"

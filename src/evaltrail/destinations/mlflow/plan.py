@@ -27,8 +27,11 @@ from evaltrail.destinations.mlflow.open_run import beside_others
 from evaltrail.destinations.mlflow.points import Points, metric_points
 from evaltrail.destinations.mlflow.run_plan import (
     EVALUATED_ON,
+    ID_TAG,
+    KEY_TAG,
     NAME_MAP_FILE,
     NOTE_TAG,
+    PROVIDER_TAG,
     TABLE_FILE,
     ExperimentLabels,
     PlannedArtifact,
@@ -185,7 +188,7 @@ def _key(bundle: ResultBundle, options: DeliveryOptions, *, task: str, params: L
 
 def _family(tags: Mapping[str, str]) -> tuple[str, str]:
     """What to look for to find every run of the same source: a producer's invocation, else the bundle's id."""
-    for name in ("invocation_id", "evaltrail.id"):
+    for name in ("invocation_id", ID_TAG):
         if _SEARCHABLE.fullmatch(tags.get(name, "")):
             return name, tags[name]
     return "", ""
@@ -202,14 +205,14 @@ def _our_tags(
 ) -> dict[str, str]:
     table = [{"path": item.path, "type": "table"} for item in artifacts if item.path == TABLE_FILE]
     return {
-        "evaltrail.key": key,
-        "evaltrail.id": bundle.id,
+        KEY_TAG: key,
+        ID_TAG: bundle.id,
         "evaltrail.version": version,
         "evaltrail.layout": layout,
         "evaltrail.source": " ".join(part for part in (bundle.origin.producer, bundle.origin.version) if part),
         "evaltrail.model": bundle.model,
         "evaltrail.task": ",".join(task.name for task in tasks),
-        "evaltrail.provider": ",".join(dict.fromkeys(task.provider for task in tasks)),
+        PROVIDER_TAG: ",".join(dict.fromkeys(task.provider for task in tasks)),
         "mlflow.source.name": "evaltrail",
         "mlflow.source.type": "LOCAL",
         "mlflow.loggedArtifacts": msgspec.json.encode(table).decode() if table else "",

@@ -20,6 +20,8 @@ CONTEXT_TAG = "mlflow.data.context"
 """Tag of a dataset input that tells what a run used it for."""
 NOTE_TAG = "mlflow.note.content"
 """Tag that MLflow shows as the description of a run or an experiment."""
+KEY_TAG, ID_TAG, PROVIDER_TAG = "evaltrail.key", "evaltrail.id", "evaltrail.provider"
+"""Which delivery a run is of, which result it holds, and who made that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,8 +109,8 @@ class RunPlan:
     """Existing run to land in; empty = a new one."""
     stays_open: bool = False
     """Whether the existing run goes on: its status is not ours to set."""
-    key_tag: str = "evaltrail.key"
-    """Tag of the run that tells the key."""
+    key_tag: str = KEY_TAG
+    """Tag of the run that tells the key; of a part of a run it ends in the part's name, as its other tags do."""
     experiment: str = ""
     experiment_id: str = ""
     """Set instead of the name."""
@@ -133,6 +135,12 @@ class RunPlan:
     traces: PlannedTraces = PlannedTraces()
     skipped: tuple[Skipped, ...] = ()
     names: NameMap = field(default_factory=NameMap)
+
+    @property
+    def source_id(self) -> str:
+        """Id of the result that the run, or this part of it, holds."""
+        part = self.key_tag.removeprefix(KEY_TAG)
+        return self.tags.get(f"{ID_TAG}{part}", "")
 
     def to_json(self) -> bytes:
         """The plan as JSON, for the outbox and for ``--dry-run``."""

@@ -14,15 +14,14 @@ from evaltrail.destinations.mlflow.outbox import Delivery, Outbox
 from evaltrail.destinations.mlflow.places import Places
 from evaltrail.destinations.mlflow.port import ANSWER_LOST, ExperimentState, Gateway, NewRun, RunState
 from evaltrail.destinations.mlflow.refusal import TOO_LARGE
-from evaltrail.destinations.mlflow.run_plan import NOTE_TAG, PlannedArtifact, RunPlan
+from evaltrail.destinations.mlflow.run_plan import ID_TAG, KEY_TAG, NOTE_TAG, PlannedArtifact, RunPlan
 from evaltrail.destinations.mlflow.trace_landing import LandedTraces, land_traces
 from evaltrail.destinations.mlflow.tracking_uri import run_url, without_login
 
-KEY_TAG = "evaltrail.key"
 _SUPERSEDES = "evaltrail.supersedes"
 _PARENT = "mlflow.parentRunId"
 _MISSING = "there is no file "
-_SAME_PART = ("evaltrail.id", "evaltrail.task")
+_SAME_PART = (ID_TAG, "evaltrail.task")
 REQUIRED_MISSING = "required file missing: "
 """How a receipt begins to say why a file did not land without which the run is incomplete."""
 
@@ -181,7 +180,7 @@ class _Landing:
             return True
         ours = self._plan.tags
         is_whole = not (self._plan.task or self._plan.parent_key or run.tags.get(_PARENT))
-        is_same_source = run.tags.get("evaltrail.id", "") == ours.get("evaltrail.id")
+        is_same_source = run.tags.get(ID_TAG, "") == ours.get(ID_TAG)
         return is_whole and is_same_source and run.tags.get("evaltrail.layout") != "per_task"
 
     def _existing(self, experiment: ExperimentState) -> RunState | None:
@@ -189,7 +188,7 @@ class _Landing:
         ours = self._plan.tags
 
         def is_same(run: RunState) -> bool:
-            if run.tags.get("evaltrail.id"):
+            if run.tags.get(ID_TAG):
                 return self._is_other_delivery(run)
             return run.tags.get("job_id", "") in {"", ours.get("job_id", "")}
 

@@ -53,7 +53,7 @@ class QuestionSource(RecordSource):
             "query": question.query,
             "response": question.response,
             "contexts": self._contexts(question),
-            "relevant_chunks": list(question.relevant_chunks),
+            "relevant_chunks": _sought(question),
             "type": question.type,
             "difficulty": question.difficulty or UNKNOWN,
             "source": question.source or UNKNOWN,
@@ -74,6 +74,15 @@ class QuestionSource(RecordSource):
         shown = [*own, *others]
         order.shuffle(shown)
         return shown
+
+
+def _sought(question: Question) -> list[str]:
+    """The passages that a retrieval has to find: those that hold the evidence, and all where that is not known.
+
+    Of a question that takes several passages together the evidence names but one: all of its window count.
+    """
+    holding = [text for text in question.relevant_chunks if question.evidence and question.evidence in text]
+    return holding if holding and question.type != "multi_hop" else list(question.relevant_chunks)
 
 
 def read_questions(file: Path) -> Iterator[tuple[str, Question]]:

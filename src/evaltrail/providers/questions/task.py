@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 
 from evaltrail.config.settings import load_settings
-from evaltrail.core.delivery import Skipped
 from evaltrail.core.errors import InputError
 from evaltrail.core.ids import digest, slug
 from evaltrail.core.request import EvaluationRequest
@@ -20,20 +18,18 @@ from evaltrail.providers.data_task import JUDGE, check_params
 from evaltrail.providers.datasets import Record
 from evaltrail.providers.judge_columns import WantedColumns
 from evaltrail.providers.native import NativeTask
+from evaltrail.providers.questions.lineage import lineage_of
 from evaltrail.providers.questions.mode import MODE, Mode, prompt_of, read_mode
 from evaltrail.providers.questions.retrieval import RELEVANT
 from evaltrail.providers.questions.scorers import QUERY, UNANSWERABLE, scorers_of
 from evaltrail.providers.questions.source import PASSAGES_FILE, QUESTIONS_FILE, QuestionSource, passages_of
+from evaltrail.providers.slices import SliceValues
 from evaltrail.providers.tasks import TaskFile
 from evaltrail.store.dataset_store import DatasetStore, DatasetVersion
 
 PROVIDER = "dataset"
 DISTRACTORS = "distractors"
 """The parameter that says how many other passages stand beside a question's own, at most."""
-SLICED = ("type", "difficulty", "source")
-"""Attributes for whose values results are told apart."""
-MOST_SLICES = 50
-"""Values of one attribute that get results of their own: the commonest."""
 _USUAL_DISTRACTORS = 4
 _MOST_DISTRACTORS = 1000
 _KEPT = (QUERY, "type", "difficulty", "source", "page", "window")
@@ -66,7 +62,7 @@ class QuestionsTask(NativeTask):
 
     def __init__(self, choice: _Choice, source: QuestionSource, request: EvaluationRequest, *, is_judged: bool) -> None:
         self._choice = choice
-        self._values: dict[str, Counter[str]] = {name: Counter() for name in SLICED}
+        self._values = SliceValues()
         super().__init__(
             _task_file(choice, source),
             request,
@@ -78,11 +74,8 @@ class QuestionsTask(NativeTask):
         self.takes_contexts = choice.mode == "rag_endpoint"
         self._content = self.dataset.digest
         self.dataset = replace(self.dataset, digest=choice.version.digest)  # what lineage finds the data set by
-        self.slices = {name: [value for value, _ in _commonest(counts)] for name, counts in self._values.items()}
-        self.skipped = tuple(
-            _left_out(name, counts) for name, counts in self._values.items() if len(counts) > MOST_SLICES
-        )
-        self.tags = _lineage(choice.version)
+        self.slices, self.skipped = self._values.slices(), self._values.left_out()
+        self.tags = lineage_of(choice.version)
 
     @property
     def identity(self) -> str:
@@ -111,8 +104,7 @@ class QuestionsTask(NativeTask):
 
     def _remember(self, record: Record) -> None:
         super()._remember(record)
-        for name, counts in self._values.items():
-            counts[str(record.fields[name])] += 1
+        self._values.see(record.fields)
 
     def _refuse_missing(self, wanted: WantedColumns) -> None:
         if self._choice.mode == "rag_endpoint":  # the passages come with the answers
@@ -245,27 +237,3 @@ def _task_file(choice: _Choice, source: QuestionSource) -> TaskFile:
         id="{{ id }}",
         digest=digest([PROVIDER, choice.version.digest, choice.mode, prompt, source.distractors, source.seed]),
     )
-
-
-def _commonest(counts: Counter[str]) -> Sequence[tuple[str, int]]:
-    """The values that get a slice with how often each stands, the commonest first."""
-    return sorted(counts.items(), key=lambda each: (-each[1], each[0]))[:MOST_SLICES]
-
-
-def _left_out(name: str, counts: Counter[str]) -> Skipped:
-    told = sum(count for _, count in _commonest(counts))
-    return Skipped(
-        what=f"results by {name}",
-        why=f"the {MOST_SLICES} commonest of {len(counts):,} are told apart: {told:,} of {counts.total():,} questions",
-    )
-
-
-def _lineage(version: DatasetVersion) -> dict[str, str]:
-    """The tags by which an evaluation is found from what its data set was made of."""
-    known = {
-        "evaltrail.dataset": version.dataset_id,
-        "evaltrail.dataset_version": str(version.version),
-        "evaltrail.generation_run_id": version.run_id,
-        "evaltrail.upload": ",".join(version.upload_ids),
-    }
-    return {name: value for name, value in known.items() if value}

@@ -11,6 +11,7 @@ from evaltrail.core.ids import nearest
 from evaltrail.core.submission import BenchmarkChoice
 from evaltrail.core.values import Json
 from evaltrail.providers.questions.mode import MODE, MODES, USUAL, read_mode
+from evaltrail.service.working.dataset_reference import RUN_FILE
 from evaltrail.store.dataset_store import DatasetStore
 
 DATASET = "dataset"
@@ -19,7 +20,6 @@ _PREFIX = f"{DATASET}:"
 REFERENCES = ("runs:/", "mlflow-artifacts:/")
 """How references to files begin that a worker fetches from MLflow."""
 _ID = re.compile(r"(?P<id>[0-9a-f]{1,16})(?:@(?P<version>[1-9][0-9]{0,8}))?")
-_RUN = re.compile(r"runs:/[0-9a-f]{32}/(?P<path>.+)")
 _ARTIFACT = re.compile(r"mlflow-artifacts:/(?P<path>[^/].*)")
 _ENDINGS = (".csv", ".jsonl", ".parquet")
 _MOST_CHARACTERS = 1000
@@ -62,12 +62,13 @@ def checked_reference(uri: str) -> str:
     Raises:
         InputError: it leads elsewhere, or to something else.
     """
-    match = _RUN.fullmatch(uri) or _ARTIFACT.fullmatch(uri)
+    match = RUN_FILE.fullmatch(uri) or _ARTIFACT.fullmatch(uri)
     if match is None or len(uri) > _MOST_CHARACTERS or not uri.isprintable():
         raise InputError(f"{uri!r:.100} leads to no file in MLflow", code="bad_benchmark_uri", hint=_FORMS)
     path = unquote(match["path"])
     parts = path.split("/")
-    if any(part in {"", ".", ".."} for part in parts) or any(sign in path for sign in "\\?#%"):
+    is_plain = path.isprintable() and not any(sign in path for sign in "\\?#%")
+    if not is_plain or any(part in {"", ".", ".."} for part in parts):
         raise InputError(f"{uri!r:.100} holds no plain path", code="bad_benchmark_uri", hint=_FORMS)
     if not path.lower().endswith(_ENDINGS):
         hint = f"name a file that ends in {', '.join(_ENDINGS)}"

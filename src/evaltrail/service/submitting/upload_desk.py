@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, BinaryIO, cast
@@ -29,6 +30,7 @@ from evaltrail.service.working.edits_spec import EDITS, apply_unit, edits_to_jso
 from evaltrail.service.working.generation_spec import GenerationSpec
 from evaltrail.store.document_store import DocumentStore, StoredUpload
 
+_RUN = re.compile(r"[0-9a-f]{32}")
 _AT_ONCE = frozenset({"json", "jsonl"})
 """Read whole before they are kept: what is wrong with them is told to who sends them."""
 
@@ -163,15 +165,20 @@ class UploadDesk:
             key: the same key and the same request are the same upload; empty = each is a new one.
 
         Raises:
-            InputError: it is no table of questions.
+            InputError: it is no table of questions, or the run's id is none.
             StorageError: the disk refuses, or the database is away.
         """
+        if run_id and not _RUN.fullmatch(run_id):
+            hint = "take the 32 hex digits from MLflow's page of the run, or leave it out for a new run"
+            raise InputError(f"{run_id!r:.60} is no run's id", code="bad_run_id", where="run_id", hint=hint)
         label = file_label(name) if name.strip() else "questions.csv"
         questions = self._look.count(LookQuestion(what="questions", file=str(file), name=label))
         if not questions:
             raise InputError("no question is in it", code="no_questions", where=label, hint="send at least one row")
         data.seek(0)
-        stored = self._documents.keep(cast("BinaryIO", data), name=label, limit_bytes=self._limits.size_bytes)
+        stored = self._documents.keep(
+            cast("BinaryIO", data), name=label, limit_bytes=self._limits.size_bytes, is_document=False
+        )
         spec = edits_to_json(stored.id, label, run_id=run_id, dataset_id=dataset_id)
         job = NewJob(
             kind=EDITS,

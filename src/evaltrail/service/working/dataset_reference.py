@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from evaltrail.core.ids import digest
 
+RUN_FILE = re.compile(r"runs:/(?P<run>[0-9a-f]{32})/(?P<path>.+)")
+"""A reference to a file of a run; the path may be %-encoded."""
+FETCHING = "fetched-"
+"""Begin of the names of folders in which files are while they are fetched."""
 _PREFIX = "dataset:"
 _ID_DIGITS = 16
 

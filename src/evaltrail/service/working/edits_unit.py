@@ -36,10 +36,16 @@ def do_edits(hold: Hold, settings: Settings) -> Done:
     hold.check_ours()
     with interruptible(hold, ends_what_it_began=True):
         result = upload_edits(order, settings)
-    if result.receipts:
-        hold.note_runs({"": result.receipts[0].run_id})
+    run_id = result.receipts[0].run_id if result.receipts else _kept_run(result)
+    if run_id:
+        hold.note_runs({"": run_id})
     is_lost = any(not may_pass(error) for error in result.errors)
     return Done(result=_told(result), verdict="partially_failed" if is_lost else "")
+
+
+def _kept_run(result: EditsResult) -> str:
+    """The run of the version that stays, where nothing was changed."""
+    return result.dataset.run_id if result.edits.is_nothing else ""
 
 
 def has_to_land(done: Done) -> bool:
@@ -49,6 +55,7 @@ def has_to_land(done: Done) -> bool:
 
 def _told(result: EditsResult) -> dict[str, Json]:
     edits = result.edits
+    stays = f"nothing was changed: version {result.dataset.version} stays"
     return {
         "dataset_id": result.dataset.dataset_id,
         "dataset_version": result.dataset.version,
@@ -57,6 +64,7 @@ def _told(result: EditsResult) -> dict[str, Json]:
         "changed": len(edits.changed),
         "removed": len(edits.removed),
         "unchanged": edits.unchanged,
+        **({"note": stays} if edits.is_nothing else {}),
         "skipped": [{"what": each.what, "why": each.why} for each in result.skipped[:100]],
         "mlflow": mlflow_word(result.errors),
         LOST: lost(result.errors),

@@ -10,8 +10,10 @@ from evaltrail.config.settings import Settings
 from evaltrail.core.errors import InputError
 from evaltrail.destinations.mlflow.fetching import fetch_artifact
 from evaltrail.generation.sheets.files import read_questions
+from evaltrail.providers.questions.lineage import LINEAGE
 from evaltrail.service.generating.question_set import FETCHED, questions_digest, write_all
-from evaltrail.service.working.dataset_reference import fetched_id, reference_of
+from evaltrail.service.working.dataset_reference import FETCHING, fetched_id, reference_of
+from evaltrail.service.working.fetched_lineage import fetched_lineage
 from evaltrail.store.dataset_store import DatasetFacts, DatasetStore
 
 _LIMIT_BYTES = 100_000_000
@@ -34,7 +36,7 @@ def fetch_dataset(task: str, evaluation_id: str, settings: Settings) -> None:
     if _is_there(store, dataset_id):
         return
     reference = reference_of(task)
-    with TemporaryDirectory(dir=make_private(settings.home / "work"), prefix="fetched-") as folder:
+    with TemporaryDirectory(dir=make_private(settings.home / "work"), prefix=FETCHING) as folder:
         file = Path(folder) / f"questions{Path(reference).suffix.lower()}"
         with file.open("wb") as target:
             fetch_artifact(
@@ -47,8 +49,12 @@ def fetch_dataset(task: str, evaluation_id: str, settings: Settings) -> None:
         questions = read_questions(file, name=reference)
     if not questions:
         raise InputError("no question is in it", code="no_questions", where=reference, hint="name another file")
+    content = questions_digest(questions)
     facts = DatasetFacts(
-        name=reference, digest=questions_digest(questions), count=len(questions), settings={FETCHED: reference}
+        name=reference,
+        digest=content,
+        count=len(questions),
+        settings={FETCHED: reference, LINEAGE: fetched_lineage(reference, content, store, settings)},
     )
     store.add(lambda place: write_all(place, questions), facts, dataset_id=dataset_id)
 

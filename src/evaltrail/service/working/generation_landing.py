@@ -11,6 +11,7 @@ from evaltrail.generation.documents.limits import DocumentLimits
 from evaltrail.jobs.hold import Done, Hold
 from evaltrail.service.deliver import deliver_folder
 from evaltrail.service.generating.documents import read_documents
+from evaltrail.service.generating.late_links import link_generation
 from evaltrail.service.generating.order import GenerationOrder
 from evaltrail.service.generating.places import generation_delivery
 from evaltrail.service.generating.upload_run import deliver_uploads
@@ -58,6 +59,8 @@ def do_generation_landing(hold: Hold, settings: Settings) -> Done:
     if dataset is not None and landed.receipts and not dataset.run_id:
         store.note_run(dataset, landed.receipts[0].run_id)
     hold.note_runs(run_ids(landed.receipts))
+    for receipt in landed.receipts:
+        link_generation(receipt.run_id, order.delivery, settings)
     told: dict[str, Json] = {"mlflow": mlflow_word(landed.errors), LOST: lost(landed.errors)}
     if landed.receipts:
         told[RUN_URL] = landed.receipts[0].run_url

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import shutil
-from datetime import UTC, datetime
 from pathlib import Path
 
-import msgspec
-
-from evaltrail.bundle.folders import make_private, write_whole
+from evaltrail.bundle.folders import make_private
 from evaltrail.core.ids import slug
-from evaltrail.store.work import Work, WorkState, read_state
+from evaltrail.store.work import JOBS, Work, WorkFacts, begin_state, read_state
 
-_STATE = "state.json"
-_JOBS = "jobs"
 _DIGITS = 9
 """Of a range's first position in a journal's name, so that names sort as positions do."""
 
 
 def jobs_folder(home: Path) -> Path:
     """The folder that holds a folder a job."""
-    return home / "work" / _JOBS
+    return home / "work" / JOBS
 
 
 def open_work(home: Path, job_id: str, total: int = 0) -> Work:
@@ -37,11 +32,8 @@ def open_work(home: Path, job_id: str, total: int = 0) -> Work:
     for folder in (home, home / "work", jobs_folder(home)):
         make_private(folder)
     folder = make_private(jobs_folder(home) / job_id)
-    found = read_state(folder)
-    if found is None:
-        found = WorkState(evaluation_id=job_id, started_at=datetime.now(UTC), total=total)
-        write_whole(folder / _STATE, msgspec.json.encode(found))
-    return Work(folder=folder, state=found, is_resumed=True)
+    state = read_state(folder) or begin_state(folder, total, WorkFacts(evaluation_id=job_id))
+    return Work(folder=folder, state=state, is_resumed=True)
 
 
 def journal_file(work: Work, number: int, task: str, start: int) -> Path:

@@ -13,6 +13,8 @@ from evaltrail.core.errors import InputError
 from evaltrail.core.request import EvaluationRequest, ModelTarget, RequestLimits, TaskSettings
 from evaltrail.core.submission import Benchmark, Submission, SubmittedModel
 from evaltrail.core.values import Json, Scalar
+from evaltrail.providers.catalog import names_dataset
+from evaltrail.service.evaluation.experiment import DESCRIPTION
 from evaltrail.service.working.dataset_reference import local_task
 from evaltrail.service.working.order_spec import OrderSpec
 
@@ -154,7 +156,9 @@ def _delivery(submission: Submission, job_id: str) -> DeliveryOptions:
 
 
 def described(submission: Submission) -> str:
-    """One sentence about what the experiment is of: its benchmarks and the model."""
+    """One sentence about what the experiment is of: benchmarks and model; of data sets of questions that of all."""
+    if all(names_dataset(benchmark.task) for benchmark in submission.benchmarks):
+        return DESCRIPTION
     names = ", ".join(f"{benchmark.provider_id}/{benchmark.id}" for benchmark in submission.benchmarks)
     place = f" on {submission.model.server}" if submission.model.server else ""
     what = f"{submission.collection}: {names}" if submission.collection else names

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import resource
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
-from starlette.requests import Request
 
-from evaltrail.api.received import received_form
-from evaltrail.core.errors import InputError
+from evaltrail.core.errors import InputError, StorageError
+from evaltrail.service.submitting.received import received_body, received_form
 from evaltrail.store.document_store import DocumentStore
 
 END = b"--b--\r\n"
@@ -24,26 +26,60 @@ def taken(store, body, boundary="b", step=1000):
     """Fields, the file's name and content, and how many files lay there; the body comes in pieces."""
     read = [0]
 
-    async def receive():
-        begin, read[0] = read[0], read[0] + step
-        return {"type": "http.request", "body": body[begin : begin + step], "more_body": read[0] < len(body)}
+    async def parts():
+        while read[0] < len(body):
+            begin, read[0] = read[0], read[0] + step
+            yield body[begin : begin + step]
 
     async def take():
-        kind = f"multipart/form-data; boundary={boundary}"
-        scope = {"type": "http", "method": "POST", "path": "/", "headers": [(b"content-type", kind.encode("latin-1"))]}
-        async with received_form(Request(scope, receive), store) as form:
+        async with received_form(f"multipart/form-data; boundary={boundary}", parts(), store) as form:
             sent = form.only_file("file")
             return form.fields, sent.name, sent.content.read(), sent.path.read_bytes()
 
     try:
         return asyncio.run(take()), read[0]
     finally:
-        assert not list(store.incoming().iterdir())
+        assert not left(store)
+
+
+def left(store):
+    """Files that still lie where bodies wait."""
+    with store.incoming_file("own-") as own:
+        return [file for file in Path(own.name).parent.iterdir() if file.name != Path(own.name).name]
+
+
+@contextmanager
+def full_disk():
+    """No file of this process grows meanwhile."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.fixture
 def store(tmp_path):
     return DocumentStore(tmp_path / "documents")
+
+
+@pytest.mark.parametrize("size", [10, 100_000])
+@pytest.mark.parametrize("is_form", [True, False])
+def test_disk_that_is_full_is_told_of_and_nothing_is_left(store, size, is_form):
+    """However little was sent: what is refused only when a file is closed is no fault of ours."""
+
+    async def parts():
+        yield part("file", b"x" * size, "q.csv") + END
+
+    async def take():
+        taking = received_form("multipart/form-data; boundary=b", parts(), store) if is_form else None
+        async with taking or received_body(parts(), store):
+            pass
+
+    with pytest.raises(StorageError, match="cannot write"), full_disk():
+        asyncio.run(take())
+    assert not left(store)
 
 
 @pytest.mark.parametrize("step", [1, 7, 100_000])

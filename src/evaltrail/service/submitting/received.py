@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import IO
 
 from anyio.to_thread import run_sync
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
-from starlette.requests import Request
 
-from evaltrail.bundle.folders import storage_error
 from evaltrail.core.errors import InputError
+from evaltrail.core.ids import nearest
 from evaltrail.store.document_store import DocumentStore
 
 _MOST_PARTS = 20
@@ -49,6 +47,17 @@ class SentForm:
             raise InputError(f"the form brings no file: {said}", code="bad_form", where=name, hint=_FORMS)
         return self.files[name]
 
+    def check_fields(self, *known: str) -> None:
+        """Return where there are no fields but these.
+
+        Raises:
+            InputError: there is another.
+        """
+        others = [name for name in self.fields if name not in known]
+        if others:
+            hint = nearest(others[0][:60], ("file", *known)) or f"known are file and {', '.join(known)}"
+            raise InputError(f"unknown field {others[0]!r:.60}", code="bad_form", where=others[0][:60], hint=hint)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentFile:
@@ -61,43 +70,46 @@ class SentFile:
 
 
 @asynccontextmanager
-async def received_body(request: Request, store: DocumentStore) -> AsyncIterator[Path]:
+async def received_body(body: AsyncIterable[bytes], store: DocumentStore) -> AsyncIterator[Path]:
     """A file with the body of a request, while the block runs.
 
     Args:
-        request: whose body nobody has read.
+        body: its parts as they come.
         store: in whose folder the bytes wait.
 
     Raises:
         InputError: it turns out to be too large (code ``too_large``).
+        StorageError: the disk refuses.
     """
-    with NamedTemporaryFile(dir=store.incoming(), prefix="body-") as file:
-        async for part in request.stream():
-            _written(file, part)
+    with store.incoming_file("body-") as file:
+        async for part in body:
+            file.write(part)
         await run_sync(file.flush)
         yield Path(file.name)
 
 
 @asynccontextmanager
-async def received_form(request: Request, store: DocumentStore) -> AsyncIterator[SentForm]:
+async def received_form(media_type: str, body: AsyncIterable[bytes], store: DocumentStore) -> AsyncIterator[SentForm]:
     """What a multipart form brought, while the block runs.
 
     Args:
-        request: whose body nobody has read.
+        media_type: of the request, with its boundary.
+        body: its parts as they come.
         store: in whose folder the files wait.
 
     Raises:
         InputError: it is no such form, a field is too long, a name stands twice, or it is too large.
+        StorageError: the disk refuses.
     """
-    kind, options = parse_options_header(request.headers.get("content-type", ""))
+    kind, options = parse_options_header(media_type)
     if kind != b"multipart/form-data" or not options.get(b"boundary"):
         raise InputError(
             f"the body is said to be {kind.decode('latin-1')!r:.60}", code="unsupported_media_type", hint=_FORMS
         )
     with _read_as_told():
-        taking = _Taking(store.incoming(), options[b"boundary"])
+        taking = _Taking(store, options[b"boundary"])
     with taking.opened:
-        async for part in request.stream():
+        async for part in body:
             with _read_as_told():
                 taking.parser.write(part)
         if not taking.is_whole:
@@ -114,27 +126,20 @@ def _read_as_told() -> Iterator[None]:
         raise InputError(f"the form cannot be read: {error}"[:200], code="bad_form", hint=_FORMS) from error
 
 
-def _written(file: IO[bytes], part: bytes) -> None:
-    try:
-        file.write(part)
-    except OSError as error:
-        raise storage_error(error, Path(file.name)) from error
-
-
 class _Taking:
     """Puts the parts of a form where they belong as they come, so that neither their count nor a long field adds up.
 
     Args:
-        folder: where files wait.
+        store: in whose folder files wait.
         boundary: between the parts.
     """
 
-    def __init__(self, folder: Path, boundary: bytes) -> None:
+    def __init__(self, store: DocumentStore, boundary: bytes) -> None:
         self.form = SentForm()
         self.opened = ExitStack()
         """Has to be closed: files are gone then."""
         self.is_whole = False
-        self._folder = folder
+        self._store = store
         self._parts = 0
         self._header = (bytearray(), bytearray())
         self._headers: dict[bytes, bytes] = {}
@@ -179,17 +184,13 @@ class _Taking:
             self._open(_text(options[b"filename"]))
 
     def _open(self, file_name: str) -> None:
-        try:
-            file = NamedTemporaryFile(dir=self._folder, prefix="form-")  # noqa: SIM115  the stack closes it
-        except OSError as error:
-            raise storage_error(error, self._folder) from error
-        self._file = self.opened.enter_context(file)
+        file = self._file = self.opened.enter_context(self._store.incoming_file("form-"))
         self.form.files[self._name] = SentFile(name=file_name, content=file, path=Path(file.name))
 
     def _take(self, data: bytes, start: int, end: int) -> None:
         """Take some of a part."""
         if self._file is not None:
-            _written(self._file, data[start:end])
+            self._file.write(data[start:end])
             return
         self._value += data[start:end]
         if len(self._value) > _MOST_FIELD_BYTES:
@@ -201,10 +202,7 @@ class _Taking:
         if self._file is None:
             self.form.fields[self._name] = _text(bytes(self._value))
         else:
-            try:
-                self._file.flush()
-            except OSError as error:
-                raise storage_error(error, self._folder) from error
+            self._file.flush()
             self._file.seek(0)
         self._file, self._value = None, bytearray()
 
