@@ -16,6 +16,7 @@ from evaltrail.bundle.columns import ParquetSamples, SamplesWriter
 from evaltrail.bundle.read import read_bundle
 from evaltrail.bundle.write import check_out, copy_bundle, write_bundle
 from evaltrail.core.dataset import Dataset
+from evaltrail.core.delivery import Skipped
 from evaltrail.core.errors import InputError, StorageError
 from evaltrail.core.metric import MetricValue
 from evaltrail.core.result import Counts, Origin, ResultBundle, TaskResult
@@ -79,6 +80,8 @@ def some_result() -> ResultBundle:
     )
     return ResultBundle(
         id="0123456789abcdef",
+        kind="generation",
+        name="questions on a.txt",
         origin=Origin(producer="evaltrail", version="0.1.0"),
         model="org/model",
         tasks=(task, replace(task, name="other", status="failed", error="no sample could be scored")),
@@ -87,6 +90,7 @@ def some_result() -> ResultBundle:
         status="partially_failed",
         started_at=datetime(2026, 11, 1, 12, 0, 0, 123456, tzinfo=UTC),
         ended_at=datetime(2026, 11, 1, 12, 0, 5, tzinfo=UTC),
+        skipped=(Skipped(what="results by source", why="the 50 commonest of 60 are told apart"),),
     )
 
 

@@ -187,14 +187,17 @@ def test_metrics_of_several_scores_have_names_of_their_own(tmp_path):
 
 
 def test_results_of_the_first_format_are_read(tmp_path):
-    """One scorer with its metrics beside it."""
+    """One scorer with its metrics beside it, and those that it holds itself."""
     results = {
         "total_samples": 4,
-        "scorer": {"name": "match"},
+        "scorer": {"name": "match", "metrics": {"accuracy": 0.5}},
         "metrics": {"accuracy": {"name": "accuracy", "value": 1}},
     }
     _, task = read(tmp_path, results=results)
-    assert list(metrics_of(task)) == ["match/accuracy"]
+    assert {name: metric.value for name, metric in metrics_of(task).items()} == {
+        "match/accuracy": 1.0,
+        "match/2/accuracy": 0.5,
+    }
     assert task.counts.total == 4
 
 

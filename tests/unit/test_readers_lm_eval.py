@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from itertools import islice
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from evaltrail.core.errors import InputError
@@ -283,6 +283,7 @@ def test_deep_nesting_is_an_input_error(tmp_path):
 
 @settings(max_examples=50, deadline=None)
 @given(DOCUMENTS)
+@example({"results": {"gsm8k": {"acc,none": 1, "sample_len": 7}}, "groups": {"gsm8k": {"sample_len": 8}}})
 def test_any_results_are_read_without_losing_a_number(tmp_path_factory, document):
     """Whatever stands below `results` and `groups`: a metric, a setting, or listed."""
     file = write_json(tmp_path_factory.mktemp("run") / f"results_{DATE}.json", document)

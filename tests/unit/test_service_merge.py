@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from evaltrail.core.artifact import Artifact
@@ -95,6 +95,9 @@ _tasks = st.lists(
 
 @settings(max_examples=80, deadline=None)
 @given(st.lists(_tasks, min_size=2, max_size=4))
+@example([[("r", None, {}), ("r1", None, {"em": 0.0})], [("r", None, {"em": 0.0})]])
+@example([[("r1/a", None, {"em": 0.0}), ("a", None, {"em": 0.0})], [("a", None, {"em": 0.0}), ("b", None, {})]])
+@example([[("r1", "", {"em": 0.0})], [("r1", None, {"em": 0.0}), ("mmlu", None, {})]])
 def test_no_value_is_lost_or_numbered_away(results):
     """Every value of every result is a point of its own: as many in the whole as in all of them."""
 
@@ -106,6 +109,15 @@ def test_no_value_is_lost_or_numbered_away(results):
     alone = Counter(value for each in bundles for value in points(each).values())
     whole = points(merged(*bundles))
     assert Counter(whole.values()) == alone
+
+
+def test_a_label_never_makes_the_name_of_another_task():
+    """Neither `mmlu.1`, the only `mmlu` of a result, nor what stands below it may be what another one is called."""
+    labels = [Label(text=text, folder="") for text in ("x", "x/r", "y")]
+    ours = task("r", em=1.0), task("q", em=2.0)
+    whole = merged(bundle("a", *ours), bundle("b", task("r", em=3.0)), bundle("c", task("x/r", em=4.0)), labels=labels)
+    assert points(whole) == {("x/r_2/em", 0): 1.0, ("q/em", 0): 2.0, ("x/r/r/em", 0): 3.0, ("x/r/em", 0): 4.0}
+    assert len({each.name for each in whole.tasks}) == 4
 
 
 def test_shared_settings_stand_once_and_others_bear_their_label():

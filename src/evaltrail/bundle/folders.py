@@ -150,14 +150,18 @@ def hold_lock(file: Path, busy: str, *, wait_s: float = _PROBE_SECONDS) -> Itera
 
     Raises:
         BusyError: another process holds it.
+        StorageError: the disk refuses.
     """
     handle = _locked(file, wait_s)
     if handle is None:
         pid = _owner(file).partition(" ")[0]
         raise BusyError(busy.format(pid=pid), where=str(file), hint=f"wait for process {pid} or stop it")
     try:
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, str(os.getpid()).encode(), 0)
+        try:
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, str(os.getpid()).encode(), 0)
+        except OSError as error:
+            raise storage_error(error, file) from error
         yield handle
     finally:
         os.close(handle)

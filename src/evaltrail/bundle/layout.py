@@ -21,6 +21,7 @@ from datetime import datetime
 from typing import Literal
 
 from evaltrail.core.artifact import Role
+from evaltrail.core.delivery import Skipped
 from evaltrail.core.result import Origin, Status, TaskResult
 from evaltrail.core.values import Scalar
 
@@ -56,6 +57,8 @@ class Manifest:
     schema_version: int
     id: str
     kind: Literal["evaluation", "generation", "upload"] = "evaluation"
+    name: str = ""
+    """What its run is called where nobody names it; empty = by its tasks and model."""
     origin: Origin
     model: str = ""
     tasks: tuple[TaskResult, ...] = ()
@@ -66,3 +69,5 @@ class Manifest:
     status: Status = "completed"
     started_at: datetime
     ended_at: datetime
+    skipped: tuple[Skipped, ...] = ()
+    """What could not be kept as a value, and why; told again wherever the bundle lands."""

@@ -30,6 +30,7 @@ def read_bundle(folder: Path) -> ResultBundle:
     return ResultBundle(
         id=manifest.id,
         kind=manifest.kind,
+        name=manifest.name,
         origin=manifest.origin,
         model=manifest.model,
         tasks=tuple(
@@ -42,6 +43,7 @@ def read_bundle(folder: Path) -> ResultBundle:
         status=manifest.status,
         started_at=manifest.started_at,
         ended_at=manifest.ended_at,
+        skipped=manifest.skipped,
     )
 
 

@@ -102,6 +102,7 @@ def _manifest(bundle: ResultBundle, folder: Path) -> bytes:
         schema_version=layout.SCHEMA_VERSION,
         id=bundle.id,
         kind=bundle.kind,
+        name=bundle.name,
         origin=bundle.origin,
         model=bundle.model,
         tasks=tuple(replace(task, samples=None) for task in bundle.tasks),
@@ -111,6 +112,7 @@ def _manifest(bundle: ResultBundle, folder: Path) -> bytes:
         status=bundle.status,
         started_at=bundle.started_at,
         ended_at=bundle.ended_at,
+        skipped=bundle.skipped,
     )
     return msgspec.json.format(msgspec.json.encode(manifest), indent=1)
 

@@ -60,14 +60,15 @@ def usage_of(stats: Mapping[str, Json], notes: Notes) -> dict[str, float]:
 
 
 def _scores(results: Mapping[str, Json]) -> list[Mapping[str, Json]]:
-    """The list of scores; format 1 has one scorer and its metrics beside it."""
+    """The list of scores; format 1 has one scorer and its metrics beside it, those that it holds itself come after."""
     listed = results.get("scores")
     if isinstance(listed, list):
         return [score if isinstance(score, Mapping) else {"value": score} for score in listed]
     if "scores" in results or not isinstance(results.get("metrics"), Mapping):
         return []
-    scorer = results.get("scorer")
-    return [{**(scorer if isinstance(scorer, Mapping) else {"name": scorer}), "metrics": results["metrics"]}]
+    given = results.get("scorer")
+    scorer = given if isinstance(given, Mapping) else {"name": given}
+    return [{**scorer, "metrics": results["metrics"]}, *([scorer] if "metrics" in scorer else [])]
 
 
 def _without(results: Mapping[str, Json], leave_out: Collection[str]) -> Mapping[str, Json]:

@@ -178,6 +178,8 @@ class _Run:
         found = metrics_of(entry, better, n, self.notes, where=f"results.{name}")
         if isinstance(entry, Mapping) and isinstance(again, Mapping):
             again = {key: value for key, value in again.items() if key not in entry or entry[key] != value}
+            for key in again.keys() & entry.keys() & set(COUNTS):
+                self.notes.skip(f"groups.{name}.{key}", "it counts samples, and results count others")
         group = () if entry is None else ("groups",)
         return (*found, *metrics_of(again, better, n, self.notes, where=f"groups.{name}", group=group))
 

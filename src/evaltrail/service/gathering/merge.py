@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -106,30 +107,32 @@ def _tasks(
     """The tasks of each result, with its own settings where there are such, else without any."""
     names = Counter(task.name for bundle in bundles for task in bundle.tasks)
     points = Counter(point for bundle in bundles for task in bundle.tasks for point in set(_points(task)))
+    taken = {start for name, _ in points for start in _starts(name)}.union(names)
     whole: list[list[TaskResult]] = []
     for place, (bundle, label) in enumerate(zip(bundles, labels, strict=True)):
+        labelled = _labelled(label.text, bundle, taken)
         whole.append([])
         for task in bundle.tasks:
             is_alone = names[task.name] == 1
             meets = {point for point in _points(task) if points[point] > 1}
             told = replace(
                 task,
-                name=task.name if is_alone else _labelled(label.text, task.name, bundle),
+                name=task.name if is_alone else labelled[task.name],
                 config={**own[place], **task.config} if own else {},
             )
             if meets and is_alone and not _prefix(task):
-                told = replace(told, metrics=_apart(task, meets, label))
+                told = replace(told, metrics=_apart(task, meets, labelled[""]))
             elif meets:
-                told = replace(told, prefix=_labelled(label.text, _prefix(task), bundle))
+                told = replace(told, prefix=labelled[_prefix(task)])
             whole[-1].append(told)
     return whole
 
 
-def _apart(task: TaskResult, meets: set[Point], label: Label) -> tuple[MetricValue, ...]:
+def _apart(task: TaskResult, meets: set[Point], label: str) -> tuple[MetricValue, ...]:
     """The metrics, those below the label whose names or groups meet another's: ``ifeval.1/runtime/count``."""
     groups = {metric.group for metric in task.metrics if metric.group and _point(metric, task) in meets}
     return tuple(
-        replace(metric, group=(label.text, *metric.group))
+        replace(metric, group=(label, *metric.group))
         if metric.group in groups or _point(metric, task) in meets
         else metric
         for metric in task.metrics
@@ -170,10 +173,28 @@ def _prefix(task: TaskResult) -> str:
     return task.name if task.prefix is None else task.prefix
 
 
-def _labelled(label: str, name: str, bundle: ResultBundle) -> str:
-    """``mmlu.3`` says enough of the only task ``mmlu``; other labels stand before the name."""
-    is_said = len(bundle.tasks) == 1 and PurePath(label).name.startswith(name)
-    return label if is_said else f"{label}/{name}"
+def _starts(name: str) -> Iterator[str]:
+    """The name, and what stands before each of its slashes."""
+    yield name
+    yield from (name[:place] for place, letter in enumerate(name) if letter == "/")
+
+
+def _labelled(label: str, bundle: ResultBundle, taken: set[str]) -> dict[str, str]:
+    """For the name and the prefix of each task, and for none, what it is called with its label; then those are taken.
+
+    ``mmlu.3`` says enough of the only task ``mmlu``; other labels stand before the name. What would meet a name of
+    another result, or the start of one, gets a number.
+    """
+    told: dict[str, str] = {}
+    for name in dict.fromkeys(("", *(said for task in bundle.tasks for said in (task.name, _prefix(task))))):
+        is_said = len(bundle.tasks) == 1 and PurePath(label).name.startswith(name)
+        long = f"{label}/{name}" if name else label
+        forms = itertools.chain(
+            (label,) if is_said else (), (long,), (f"{long}_{place}" for place in itertools.count(2))
+        )
+        told[name] = next(form for form in forms if form == name or form not in taken)
+    taken.update(told.values())
+    return told
 
 
 def _params(bundles: Sequence[ResultBundle], labels: Sequence[Label]) -> tuple[dict[str, Scalar], bool]:
