@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import csv
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
 from evaltrail.config.settings import load_settings
-from evaltrail.core.delivery import DeliveryOptions
+from evaltrail.core.delivery import DeliveryOptions, Receipt
 from evaltrail.core.errors import InputError
 from evaltrail.core.ids import new_id
+from evaltrail.destinations.mlflow.destination import Sent
 from evaltrail.service.generating.carry_out import generate_questions
 from evaltrail.service.generating.edits import EditsOrder, upload_edits
+from evaltrail.service.generating.late_links import link_landed
 from evaltrail.service.sending import send_waiting
+from evaltrail.service.working.fetched_lineage import fetched_lineage
 from evaltrail.store.dataset_store import DatasetStore
 from evaltrail.store.document_store import DocumentStore
 from generated_sets import order_of, write_facts
@@ -125,6 +129,9 @@ def test_edits_are_a_version_with_its_parent_and_a_run_with_the_difference(tmp_p
     assert run.data.tags["evaltrail.generation_run_id"] == result.receipts[0].run_id
     (given,) = run.inputs.dataset_inputs
     assert [tag.value for tag in given.tags] == ["generation"]
+    again = upload_edits(EditsOrder(file=file, name="edited.csv"), settings)
+    assert (again.dataset.version, again.edits.is_nothing, again.receipts) == (2, True, ())
+    assert len(runs_of(client, settings, "data_generation")) == 2
 
 
 def test_edits_land_in_the_run_that_is_named_and_leave_what_it_holds(tmp_path, settings, client):
@@ -138,7 +145,36 @@ def test_edits_land_in_the_run_that_is_named_and_leave_what_it_holds(tmp_path, s
     after = client.get_run(before.info.run_id)
     assert after.data.metrics.items() >= {**before.data.metrics, "edits/changed": 1.0, "edits_2/changed": 1.0}.items()
     assert after.data.tags.items() >= before.data.tags.items()
+    store = DatasetStore(settings.question_sets_folder)
+    for path, version in (("questions.csv", "1"), ("edits/questions.csv", "2"), ("edits_2/questions.csv", "3")):
+        told = fetched_lineage(f"runs:/{before.info.run_id}/{path}", "", store, settings)
+        assert (told["evaltrail.dataset_version"], told["evaltrail.dataset"]) == (version, result.dataset_id)
     assert (after.info.status, after.info.end_time) == (before.info.status, before.info.end_time)
+
+
+def test_edits_of_one_run_that_come_at_once_follow_one_another(tmp_path, settings, client):
+    """Each is a version of the one before, and a part of its own of the run."""
+    run_id = generated(tmp_path, settings).receipts[0].run_id
+    files = [edited(tmp_path / "q.csv", tmp_path / f"{answer}.csv", {0: answer}) for answer in ("one", "two")]
+    orders = [EditsOrder(file=file, name=file.name, run_id=run_id) for file in files]
+    with ThreadPoolExecutor(2) as pool:
+        came = list(pool.map(lambda order: upload_edits(order, settings), orders))
+    assert [(each.errors, each.dataset.run_id) for each in came] == [((), run_id)] * 2
+    assert sorted((each.dataset.parent_version, each.dataset.version) for each in came) == [(1, 2), (2, 3)]
+    assert {"edits/changed", "edits_2/changed"} <= set(client.get_run(run_id).data.metrics)
+
+
+def test_edits_that_were_cut_short_go_on_with_the_version_that_they_made(tmp_path, settings, client):
+    """A worker that died once the version was kept: the next attempt lands it, and a further one adds nothing."""
+    run_id = generated(tmp_path, settings).receipts[0].run_id
+    file = edited(tmp_path / "q.csv", tmp_path / "edited.csv", {0: "another answer"})
+    order = EditsOrder(file=file, name="edited.csv", run_id=run_id, id=new_id()[:16])
+    assert upload_edits(replace(order, delivery=None), settings).dataset.version == 2
+    for _ in range(2):
+        came = upload_edits(order, settings)
+        assert (came.dataset.version, len(came.edits.changed), came.receipts[0].run_id) == (2, 1, run_id)
+    metrics = client.get_run(run_id).data.metrics
+    assert (metrics["edits/changed"], "edits_2/changed" in metrics) == (1.0, False)
 
 
 def test_edits_do_not_land_in_runs_of_others(tmp_path, settings, client):
@@ -163,9 +199,26 @@ def test_questions_that_nobody_knows_are_a_data_set_of_their_own(tmp_path, setti
     assert came.receipts[0].experiment_name == settings.own_experiment("data_generation")
 
 
+@pytest.mark.parametrize("experiment", ["data_generation", "data_upload_api"])
+def test_documents_and_questions_that_were_sent_apart_are_linked(tmp_path, settings, client, mlflow_url, experiment):
+    """Whichever came last, in a sync of its own: the generation names the runs of its documents then, which are
+    remembered by their MLflow without the login that it was spoken to with."""
+    result = generated(tmp_path, settings)
+    generation, upload = (receipt.run_id for receipt in result.receipts)
+    client.delete_tag(generation, "evaltrail.upload_run_id")
+    (last,) = runs_of(client, settings, experiment)
+    receipt = Receipt(run_id=last.info.run_id)
+    uri = mlflow_url.replace("//", "//me:secret@", 1)
+    sent = Sent(key="k", run_name="r", tags=last.data.tags, tracking_uri=uri, receipt=receipt)
+    assert [each.note for each in link_landed((sent,), settings)] == [""]
+    assert client.get_run(generation).data.tags["evaltrail.upload_run_id"] == upload
+    assert [each.runs for each in DocumentStore(settings.documents_folder).list()] == [{mlflow_url: upload}]
+
+
 @pytest.mark.slow
 def test_what_lands_later_says_where_it_came_from(tmp_path, settings, client, mlflow_url):
-    """MLflow was away while documents, questions and edits came: sent in order, each bears the run ids of those before.
+    """MLflow was away while documents, questions and edits came, and again once the document was there: sent in order,
+    each bears the run ids of those before.
 
     The edits of a file that two data sets would fit belong to the one that says the same.
     """
@@ -176,8 +229,17 @@ def test_what_lands_later_says_where_it_came_from(tmp_path, settings, client, ml
         file = edited(tmp_path / "q.csv", tmp_path / "edited.csv", {0: "another answer"})
         came = upload_edits(EditsOrder(file=file, name="edited.csv"), away)
         assert (result.exit_code, came.exit_code, came.dataset.dataset_id) == (3, 3, result.dataset_id)
+        ended = []
+
+        def until_a_run_ends(_, path, __):
+            deed = "refuse" if ended else "forward"
+            ended.extend([path] if "runs/update" in path else [])
+            return deed
+
+        proxy.judge = until_a_run_ends
+        assert [each.error is None for each in send_waiting(away)] == [True, False, False]
         proxy.judge = lambda *_: "forward"
-        assert [each.error for each in send_waiting(away)] == [None] * 3
+        assert [each.error for each in send_waiting(away)] == [None] * 2
     (upload,) = runs_of(client, settings, "data_upload_api")
     generation, edits = runs_of(client, settings, "data_generation")
     assert generation.data.tags["evaltrail.upload_run_id"] == upload.info.run_id

@@ -42,6 +42,15 @@ def test_questions_come_back_as_values(tmp_path):
     assert request["plan"]["thresholds"]["round_trip"] == 0.1
 
 
+@pytest.mark.parametrize("given", [5, [5], None, []])
+def test_what_is_no_path_is_refused(given):
+    """Whatever else is given in place of documents, or of tasks, is the caller's mistake, with the next step."""
+    for call in (lambda: evaltrail.generate(given), lambda: evaltrail.run(given, model="baseline:random")):
+        with pytest.raises(InputError) as caught:
+            call()
+        assert (caught.value.code, caught.value.hint) == ("bad_option", "pass a name or a path, or a list of them")
+
+
 @pytest.mark.parametrize(
     ("options", "code"),
     [

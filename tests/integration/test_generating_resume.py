@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from evaltrail.config.settings import load_settings
-from evaltrail.core.errors import BusyError, EndpointError
+from evaltrail.core.errors import BusyError, EndpointError, InputError
+from evaltrail.service.evaluation.watch import Watch
 from evaltrail.service.generating.carry_out import generate_questions
 from evaltrail.service.generating.prepare import prepare_generation
 from evaltrail.service.history.evaluations import describe
+from evaltrail.service.launching.ending_jobs import named_jobs
 from evaltrail.store.dataset_store import DatasetStore
 from evaltrail.store.ledger import Ledger
 from evaltrail.store.work import claim_work
@@ -43,6 +47,18 @@ def test_the_same_generation_again_sends_nothing_and_gives_the_same_bytes(settin
     assert first.dataset_id == second.dataset_id != ""
 
 
+def test_another_plan_on_the_same_documents_pays_for_what_is_new_alone(settings, document):
+    """Who raises a budget or loosens a gate, as a shortfall advises, does not pay again for what was answered."""
+    with QuestionEndpoint() as endpoint:
+        generate_questions(order_of(document, url=endpoint.url, delivery=None), settings)
+        sent = len(endpoint.bodies)
+        other = order_of(document, url=endpoint.url, delivery=None)
+        plan = replace(other.plan, budget_tokens=90_000, thresholds=replace(other.plan.thresholds, closed_book=0.0))
+        result = generate_questions(replace(other, plan=plan), settings)
+        assert len(endpoint.bodies) == sent > 0
+    assert (result.generation.calls, result.generation.missing) == (0, 0)
+
+
 def test_fresh_asks_anew(settings, document):
     """--fresh forgets what was answered."""
     with QuestionEndpoint() as endpoint:
@@ -53,7 +69,7 @@ def test_fresh_asks_anew(settings, document):
 
 
 def test_a_generation_that_was_cut_short_goes_on(settings, document, tmp_path):
-    """What was answered before the endpoint gave out is not asked again, and the result is that of an unbroken run."""
+    """What was taken in before the endpoint gave out is not asked again; the result is that of an unbroken run."""
     whole, broken = tmp_path / "whole.jsonl", tmp_path / "broken.jsonl"
     with QuestionEndpoint() as endpoint:
         generate_questions(order_of(document, url=endpoint.url, out=whole, delivery=None), settings)
@@ -66,15 +82,31 @@ def test_a_generation_that_was_cut_short_goes_on(settings, document, tmp_path):
         assert not broken.exists()
         (entry,) = Ledger(other.home).latest(2)
         assert (entry.id, entry.state) == (caught.value.evaluation_id, "failed")
+        with pytest.raises(InputError, match=f"{entry.id} is a generation of .*goes on") as refused:
+            named_jobs([entry.id], other)
+        assert f"--out {broken} " in refused.value.hint
         answered = needed // 2
         endpoint.gives_out_after = None
-        before = len(endpoint.bodies)
         result = generate_questions(order, other)
-        assert len(endpoint.bodies) - before == needed - answered
+    # answers that were on their way when another was refused are asked for anew
+    assert needed - answered <= result.generation.new_calls < needed
     assert result.evaluation_id == entry.id
     assert result.generation.calls == needed
     assert broken.read_bytes() == whole.read_bytes()
     assert describe(Ledger(other.home).find(entry.id))["progress"] == {"done": 4, "total": 4}
+
+
+def test_others_see_how_far_a_generation_is(settings, document):
+    """`status` tells as many questions as this process was told of last, until it tells what came of them."""
+    told, seen = [0], []
+
+    def tell(progress):
+        seen.append(describe(Ledger(settings.home).latest(1)[0])["progress"])
+        told.append(progress.done)
+
+    result = generate_questions(order_of(document, delivery=None), settings, Watch(progress=tell))
+    assert [each["done"] for each in seen] == told[:-1]
+    assert seen[-1] == {"done": result.generation.accepted, "total": result.generation.requested}
 
 
 def test_a_shortfall_is_told_with_its_reasons(settings, document, tmp_path):
@@ -89,6 +121,8 @@ def test_a_shortfall_is_told_with_its_reasons(settings, document, tmp_path):
     assert result.rejects == tmp_path / "q.rejects.csv"
     assert result.rejects.read_text().count("evidence") > 0
     assert result.state == "failed"
+    told = describe(Ledger(settings.home).latest(1)[0])["progress"]
+    assert told == {"done": generation.accepted, "total": generation.requested}
     assert DatasetStore(settings.question_sets_folder).list() == ()
 
 
@@ -96,5 +130,8 @@ def test_another_process_at_the_same_generation_is_named(settings, document):
     """Two generations of the same at once would pay for each answer twice: the second is refused."""
     order = order_of(document, delivery=None)
     prepared = prepare_generation(order, settings)
-    with claim_work(settings.home, prepared.resume_key, prepared.requested), pytest.raises(BusyError):
+    with (
+        claim_work(settings.home, prepared.resume_key, prepared.requested),
+        pytest.raises(BusyError, match="the same generation"),
+    ):
         generate_questions(order, settings)

@@ -10,16 +10,22 @@ import pytest
 
 from evaltrail.core.generation import GenerationPlan
 from evaltrail.core.submission import SubmittedModel
+from evaltrail.destinations.mlflow.known_run import find_run
 from evaltrail.jobs.carrying import carry_out
 from evaltrail.jobs.hold import Hold
 from evaltrail.jobs.opening import open_queue
 from evaltrail.jobs.order import NewJob
+from evaltrail.service.answering.generations import Generations
+from evaltrail.service.generating.edits import EditsOrder, upload_edits
 from evaltrail.service.generating.order import NamedUpload
 from evaltrail.service.handling.unit_handler import UnitHandler
+from evaltrail.service.history.queued import is_queued
+from evaltrail.service.sending import send_waiting
 from evaltrail.service.submitting.generation_order import generation_job
 from evaltrail.service.working.calling_off import cancel_job
 from evaltrail.service.working.edits_spec import EDITS, apply_unit, edits_to_json
 from evaltrail.service.working.generation_spec import GenerationSpec, generation_from_json, generation_to_json
+from evaltrail.service.working.places import jobs_folder
 from evaltrail.store.dataset_store import DatasetStore
 from evaltrail.store.document_store import DocumentStore
 from evaltrail.store.ledger import Ledger
@@ -81,9 +87,11 @@ def test_spec_is_read_as_it_was_written(settings):
 
 
 def test_generation_is_noted_in_the_ledger_and_its_data_set_is_kept(settings, queue):
-    """A job comes to a data set that names it, an entry of the ledger under its id, and its run."""
+    """A job comes to a data set that names it, an entry of the ledger under its id that workers do, and its run."""
     job = queue.submit(generation_job(spec(settings))).job_id
     work_off(settings, queue)
+    entry = Ledger(settings.home).find(job)
+    assert (entry.noun, entry.work, is_queued(entry)) == ("generation", jobs_folder(settings.home) / job, True)
     shown = queue.show(job)
     (unit,) = shown.units
     assert (shown.job.state, unit.result["mlflow"], shown.job.run_ids[""] != "") == ("completed", "synced", True)
@@ -127,7 +135,8 @@ def test_generation_is_cancelled_while_it_waits(settings, queue):
 
 @pytest.mark.slow
 def test_mlflow_that_is_away_keeps_no_generation_open(tmp_path, mlflow_url):
-    """The job ends with its data set; a landing job of its own delivers document and run once MLflow is back."""
+    """The job ends with its data set; a landing job of its own delivers document and run once MLflow is back, and the
+    run names that of its document."""
     deeds = ["refuse"]
     with unreliable(mlflow_url, lambda *_: deeds[0]) as proxy:
         settings = own_settings(tmp_path, MLFLOW_TRACKING_URI=proxy.url)
@@ -140,7 +149,10 @@ def test_mlflow_that_is_away_keeps_no_generation_open(tmp_path, mlflow_url):
             assert landing.kind == "generation_landing"
             deeds[0] = "forward"
             work_off(settings, queue)
-            assert queue.show(job).job.run_ids[""]
+            run = find_run(queue.show(job).job.run_ids[""], mlflow_url, environ=settings.environ)
+            (document,) = DocumentStore(settings.documents_folder).list()
+            assert run.tags["evaltrail.upload_run_id"] == document.runs[proxy.url]
+            assert run.tags["mlflow.runName"] == f"questions on {document.name} · cloze"
             assert queue.show(landing.id).job.state == "completed"
 
 
@@ -184,23 +196,37 @@ def test_edits_of_nothing_known_are_a_data_set_of_their_own(settings, queue):
 
 @pytest.mark.slow
 def test_edits_wait_in_the_outbox_for_mlflow_and_go_on_by_themselves(tmp_path, mlflow_url):
-    """Without MLflow the version is kept and the job has ended; a job of its own sends its run later."""
-    deeds = ["refuse"]
-    with unreliable(mlflow_url, lambda *_: deeds[0]) as proxy:
+    """Without MLflow the version is kept and the job has ended; a job of its own sends its part of the run later, which
+    no edits take that come meanwhile. Where something else sent it before, the account tells its run all the same."""
+    deeds = ["forward"]
+    with unreliable(mlflow_url, lambda _, path, __: deeds[0] if "log-batch" in path else "forward") as proxy:
         settings = own_settings(tmp_path, MLFLOW_TRACKING_URI=proxy.url)
-        documents = DocumentStore(settings.documents_folder)
-        stored = documents.keep(b"query,response\nWho?,Ida\n", name="q.csv", limit_bytes=10**6)
         with open_queue(settings) as queue:
-            job = NewJob(kind=EDITS, spec=edits_to_json(stored.id, "q.csv"), units=(apply_unit(),))
-            accepted = queue.submit(job).job_id
-            assert do_one(settings, queue)
-            shown = queue.show(accepted)
-            assert (shown.job.state, shown.units[0].result["mlflow"]) == ("completed", "pending")
+            told = Generations(settings, queue)
+
+            def kept(name):
+                table = f"query,response\nWho?,{name}\n".encode()
+                return DocumentStore(settings.documents_folder).keep(table, name="q.csv", limit_bytes=10**6)
+
+            def edit(stored, run_id=""):
+                spec = edits_to_json(stored.id, "q.csv", run_id=run_id)
+                accepted = queue.submit(NewJob(kind=EDITS, spec=spec, units=(apply_unit(),))).job_id
+                assert do_one(settings, queue)
+                return accepted
+
+            run_id = told.edits(edit(kept("Ida"))).run_id
+            deeds[0] = "refuse"
+            waits = edit(kept("Ada"), run_id)
+            assert (told.edits(waits).state, told.edits(waits).mlflow_sync) == ("completed", "pending")
             deeds[0] = "forward"
+            assert not upload_edits(EditsOrder(file=kept("Eda").path, name="q.csv", run_id=run_id), settings).errors
+            assert [each.error for each in send_waiting(settings)] == [None]
             work_off(settings, queue)
-            (landing,) = queue.children([accepted])[accepted]
+            (landing,) = queue.children([waits])[waits]
             assert (landing.kind, landing.state) == ("edits_landing", "completed")
-            assert queue.show(accepted).job.run_ids[""]
+            assert (told.edits(waits).mlflow_sync, told.edits(waits).run_id) == ("synced", run_id)
+        tags = find_run(run_id, mlflow_url, environ=settings.environ).tags
+        assert [tags[f"evaltrail.dataset_version{part}"] for part in ("", ".edits", ".edits_2")] == ["1", "2", "3"]
 
 
 def test_edits_into_a_strange_run_fail_with_the_reason(settings, queue):

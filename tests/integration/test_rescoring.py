@@ -22,6 +22,7 @@ from judge_server import JudgeServer, Said
 from judging_rules import graded
 from launcher_jobs import INVOCATION, LauncherJobs
 from native_tasks import write_data, write_task
+from question_sets import keep_questions
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "results"
 LIMITS = RequestLimits(concurrency=4, max_retries=0)
@@ -101,6 +102,22 @@ def test_the_aggregates_are_those_of_a_run_with_these_metrics(tmp_path, answered
     done = rescore(_order(answered.out, "exact_match", allow_unscored=1.0), settings)
     assert done.bundle.tasks[0].metrics == answered.bundle.tasks[0].metrics
     assert done.bundle.tasks[0].counts == answered.bundle.tasks[0].counts
+
+
+def test_answers_to_questions_are_told_apart_as_before(settings):
+    """Scored anew, a metric has the same slices by type, difficulty and source, over the same samples."""
+    version = keep_questions(settings.question_sets_folder)
+    target = ModelTarget(id="baseline:extractive", is_asked=False)
+    request = EvaluationRequest(tasks=(f"dataset:{version.dataset_id}",), target=target)
+    first = evaluate(Order(request=request, delivery=None), settings)
+    done = rescore(_order(first.evaluation_id, "rougeL", "levenshtein"), settings)
+    before, after = (
+        {name: metric.n for name, metric in result.metrics.items() if "/rougeL/" in name} for result in (first, done)
+    )
+    assert after == before
+    assert after["orlen/rougeL/source/garden/plan.pdf"] == 1
+    assert done.metrics["orlen/levenshtein/type/numeric"].n == 2
+    assert done.metrics["orlen/rougeL/type/numeric"] == first.metrics["orlen/rougeL/type/numeric"]
 
 
 def test_judges_ask_their_own_model_only(answered, settings):

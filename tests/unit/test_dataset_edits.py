@@ -88,8 +88,20 @@ def test_columns_that_were_deleted_say_nothing_and_lose_nothing(tmp_path):
     rows = [[question.id, question.query, question.response] for question in BEFORE]
     rows[1][2] = "edited"
     after = carry_over(BEFORE, _sheet(tmp_path, rows, ["id", "query", "response"]))
-    assert find_edits(BEFORE, after).changed[0].fields == ("response",)
+    assert find_edits(BEFORE, after).changed[0].fields == ("response", "gate_x")
     assert find_edits(BEFORE, after).unchanged == 3
+
+
+def test_scores_of_gates_are_those_of_the_text_that_they_were_measured_on(tmp_path):
+    """An edited question has none, whatever the file still says of it; sent a second time, that is no edit either."""
+    columns = ["id", "query", "response", "page", "gate_x"]
+    rows = [[each.id, each.query, each.response, each.page, 0.5] for each in BEFORE]
+    rows[0][1], rows[1][3], rows[2][4] = "edited?", 9, 1.0
+    sheet = _sheet(tmp_path, rows, columns)
+    after = carry_over(BEFORE, sheet)
+    assert [each.gates for each in after] == [{}, *({"x": 0.5},) * 3]
+    assert [change.fields for change in find_edits(BEFORE, after).changed] == [("query", "gate_x"), ("page",)]
+    assert carry_over(after, sheet) == after
 
 
 def test_rows_without_ids_are_known_by_their_question_or_their_answer(tmp_path):
@@ -100,8 +112,8 @@ def test_rows_without_ids_are_known_by_their_question_or_their_answer(tmp_path):
     after = carry_over(BEFORE, _sheet(tmp_path, rows, COLUMNS[:3]))
     edits = find_edits(BEFORE, after)
     assert [(change.before, change.fields) for change in edits.changed] == [
-        (BEFORE[0], ("response",)),
-        (BEFORE[1], ("query",)),
+        (BEFORE[0], ("response", "gate_x")),
+        (BEFORE[1], ("query", "gate_x")),
     ]
     assert ([each.query for each in edits.added], edits.removed, edits.unchanged) == (["new?"], (BEFORE[2],), 1)
 

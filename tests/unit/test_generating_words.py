@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from evaltrail.cli.generate import add_arguments
 from evaltrail.cli.parser import Parser
+from evaltrail.core.delivery import DeliveryOptions
 from evaltrail.core.document import Chunk, Document
 from evaltrail.core.errors import InputError
-from evaltrail.core.generation import GenerationPlan, Thresholds
+from evaltrail.core.generation import Generation, GenerationPlan, Thresholds
 from evaltrail.core.request import ModelTarget, RequestLimits
+from evaltrail.service.generating.carry_out import shortcomings
 from evaltrail.service.generating.order import GenerationOrder
-from evaltrail.service.generating.report import repeat_words
+from evaltrail.service.generating.report import repeat_words, resume_command
 from evaltrail.service.generating.result_files import check_out, rejects_beside
 from evaltrail.service.generating.type_words import read_types
 
@@ -91,3 +94,37 @@ def test_the_report_repeats_the_command():
     assert (said.window_size, said.seed, said.budget_tokens, said.concurrency) == (3, 7, 90, 8)
     assert "secret" not in shlex.join(words)
     assert "hidden" not in shlex.join(words)
+
+
+def test_the_command_that_goes_on_says_where_and_how_it_lands(monkeypatch, tmp_path):
+    """Its folder first, then the same flags, those of the delivery too; a header's value stays its owner's."""
+    monkeypatch.chdir(tmp_path)
+    order = GenerationOrder(
+        documents=(Path("a b.txt"),),
+        plan=GenerationPlan(),
+        target=ModelTarget(id="m", url="http://h/v1", headers={"X": "hidden"}),
+        delivery=DeliveryOptions(experiment="e f", tags={"team": "-x"}),
+        out=Path("/q.csv"),
+        fresh=True,
+    )
+    place, _, command = resume_command(order).partition(" && ")
+    parser = Parser()
+    add_arguments(parser)
+    said = parser.parse_args(shlex.split(command)[2:])
+    assert (place, said.document, str(said.out), said.model) == (f"cd {tmp_path}", ["a b.txt"], "/q.csv", "m")
+    assert (said.experiment, said.tag, said.header, said.fresh) == ("e f", ["team=-x"], ["X=***"], False)
+    assert resume_command(replace(order, delivery=None)).endswith(" --no-deliver")
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert resume_command(order) == command
+
+
+def test_each_reason_of_a_shortfall_has_its_next_step():
+    """A budget is to be raised, text is wanted where windows had no more, a type that cloze lacks needs a model."""
+    generation = Generation(questions=(), rejected=(), windows=(), unused_chunks=(), requested=9)
+    for reason, step in (("budget", "--budget-tokens"), ("too_few", "give more text"), ("type_not_offered", "--model")):
+        (error,) = shortcomings(replace(generation, shortfall={reason: 9}))
+        assert step in error.hint
+        assert error.hint.count(";") == (reason == "type_not_offered")

@@ -92,6 +92,27 @@ def test_uploads_are_listed_newest_first_and_in_parts(tmp_path):
         store.list(after="f" * 32)
 
 
+def test_a_table_of_edits_is_no_document_until_it_is_sent_as_one(tmp_path):
+    """It is kept and found like all uploads, and not listed; what is a document stays one."""
+    store = DocumentStore(tmp_path)
+    table = store.keep(b"query", name="edits.csv", limit_bytes=LIMIT, is_document=False)
+    assert (store.list(), store.get(table.id)) == ((), table)
+    store.keep(b"query", name="manual.csv", limit_bytes=LIMIT)
+    store.keep(b"query", name="again.csv", limit_bytes=LIMIT, is_document=False)
+    assert [each.names for each in store.list()] == [("manual.csv", "edits.csv", "again.csv")]
+
+
+def test_a_document_knows_its_run_in_each_mlflow(tmp_path):
+    """The one that landed last; of what is not there nothing is remembered, and no folder made."""
+    store = DocumentStore(tmp_path / "uploads")
+    store.note_run("0" * 32, "http://a", "one")
+    assert not (tmp_path / "uploads").exists()
+    kept = store.keep(b"x", name="a", limit_bytes=LIMIT)
+    for uri, run in (("http://a", "one"), ("http://b", "two"), ("http://a", "three")):
+        store.note_run(kept.id, uri, run)
+    assert store.keep(b"x", name="b", limit_bytes=LIMIT).runs == {"http://a": "three", "http://b": "two"}
+
+
 @pytest.mark.parametrize("given", ["", "zz", "../..", "0" * 32])
 def test_an_unknown_id_is_refused(tmp_path, given):
     """Ids of nothing, and texts that are no ids."""

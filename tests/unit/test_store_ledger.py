@@ -10,7 +10,8 @@ import pytest
 
 from child import start_child
 from evaltrail.core.errors import InputError, StorageError
-from evaltrail.store.ledger import Entry, Ledger
+from evaltrail.providers.tasks import NAME
+from evaltrail.store.ledger import GENERATING, Entry, Ledger
 
 START = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 
@@ -37,6 +38,13 @@ def test_what_began_is_running(ledger):
     """A started evaluation is there as it was told."""
     ledger.begin(some_entry(1))
     assert ledger.latest(5) == [some_entry(1)]
+
+
+@pytest.mark.parametrize(("tasks", "noun"), [(GENERATING, "generation"), (("generate",), "evaluation")])
+def test_a_task_of_any_name_is_no_generation(ledger, tasks, noun):
+    """People are told what it is: a task file may bear every name but that of generations."""
+    ledger.begin(replace(some_entry(1), tasks=tasks))
+    assert (ledger.find(some_entry(1).id).noun, NAME.fullmatch(tasks[0]) is None) == (noun, noun == "generation")
 
 
 def test_what_ended_has_its_result(ledger):

@@ -8,7 +8,7 @@ from child import start_child
 from evaltrail.bundle.journal import Journal
 from evaltrail.core.errors import BusyError, StorageError
 from evaltrail.core.sample import Sample
-from evaltrail.store.work import claim_work, count_done, is_running, read_state
+from evaltrail.store.work import JOBS, WorkFacts, claim_work, count_done, is_running, read_state
 
 HOLDER = """
     import os, sys
@@ -35,6 +35,18 @@ def test_a_first_claim_begins_and_a_second_goes_on(tmp_path):
         assert third.state.evaluation_id != first.state.evaluation_id
 
 
+def test_work_of_a_job_bears_its_id_and_the_command_that_goes_on(tmp_path):
+    """Both are noted where the work begins, and where it begins anew as they are by then."""
+    facts = WorkFacts(evaluation_id="a" * 16, command="cd / && evaltrail generate a.txt")
+    with claim_work(tmp_path, f"{JOBS}/{'a' * 16}", 5, facts) as work:
+        assert (work.folder.name, work.state.evaluation_id, work.state.command) == ("a" * 16, "a" * 16, facts.command)
+    moved = WorkFacts(evaluation_id="a" * 16, command="cd /tmp && evaltrail generate a.txt")
+    with claim_work(tmp_path, f"{JOBS}/{'a' * 16}", 5, moved) as work:
+        assert work.state.command == facts.command
+        again = work.restart(7).state
+        assert (again.evaluation_id, again.command) == ("a" * 16, moved.command)
+
+
 def test_what_is_done_is_counted(tmp_path):
     """`status` counts the rows of all journals."""
     with claim_work(tmp_path, "key", 5) as work:
@@ -43,6 +55,16 @@ def test_what_is_done_is_counted(tmp_path):
                 for index in range(3):
                     journal.append(Sample(id=str(index), index=index))
         assert count_done(work.folder) == 6
+
+
+def test_work_without_journals_says_itself_how_far_it_is(tmp_path):
+    """What was noted last, from any process, until it starts over."""
+    with claim_work(tmp_path, "key", 5) as work:
+        for done in (4, 3):
+            work.note_done(done)
+            assert count_done(work.folder) == done
+        assert sorted(file.name for file in work.folder.iterdir()) == ["done", "lock", "state.json"]
+        assert count_done(work.restart(5).folder) == 0
 
 
 def test_a_restart_forgets_everything_but_the_lock(tmp_path):

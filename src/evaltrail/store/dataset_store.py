@@ -29,6 +29,8 @@ Build = Callable[[Path], None]
 """Puts the files of a version into an empty folder."""
 QUESTIONS = "questions"
 """Stem of the files that hold them."""
+ORDER = "order"
+"""Setting of a version: the id of the order that made it."""
 _ABOUT = "about.json"
 _ID = re.compile(r"[0-9a-f]{16}")
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
@@ -156,6 +158,24 @@ class DatasetStore:
                 sync_folder(self._folder / whole)
         return version
 
+    @contextmanager
+    def turn(self, name: str) -> Iterator[None]:
+        """The block alone, of all those that take the same turn in any process.
+
+        Args:
+            name: of the turn; part of a file's name.
+
+        Raises:
+            BusyError: another has not ended after a minute.
+            StorageError: the disk refuses.
+        """
+        file = incoming_folder(self._folder) / f"{name}.turn"
+        with hold_lock(file, f"process {{pid}} is at {name}", wait_s=_WAIT_SECONDS):
+            try:
+                yield
+            finally:
+                file.unlink(missing_ok=True)
+
     def note_run(self, version: DatasetVersion, run_id: str) -> DatasetVersion:
         """The version, which now says in which MLflow run it landed.
 
@@ -225,13 +245,18 @@ class DatasetStore:
 
     def of_generation(self, generation_id: str) -> DatasetVersion | None:
         """The latest version that a generation made; None where there is none."""
-        return self._newest(lambda version: version.generation_id == generation_id) if generation_id else None
+        return self.newest(lambda version: version.generation_id == generation_id) if generation_id else None
 
     def of_run(self, run_id: str) -> DatasetVersion | None:
         """The latest version that landed in an MLflow run; None where there is none."""
-        return self._newest(lambda version: version.run_id == run_id) if run_id else None
+        return self.newest(lambda version: version.run_id == run_id) if run_id else None
 
-    def _newest(self, is_meant: Callable[[DatasetVersion], bool]) -> DatasetVersion | None:
+    def of_order(self, order_id: str) -> DatasetVersion | None:
+        """The version that an order made; None where there is none."""
+        return self.newest(lambda version: version.settings.get(ORDER) == order_id) if order_id else None
+
+    def newest(self, is_meant: Callable[[DatasetVersion], bool]) -> DatasetVersion | None:
+        """The latest version of those that are meant; None where there is none."""
         found = (version for each in self._readable() for version in each.versions if is_meant(version))
         return max(found, key=lambda version: (version.created_at, version.version), default=None)
 

@@ -1,7 +1,7 @@
 """Uploads as they came: one copy of each content, whatever it is called, in a folder of its own.
 
 ``<id>/content``     the bytes; the id is their digest
-``<id>/about.json``  the names that it was given, its size, when it came first
+``<id>/about.json``  the names that it was given, its size, when it came first, what it is, where it landed
 ``.incoming/``       what has not arrived whole; swept after a day
 """
 
@@ -11,12 +11,12 @@ import hashlib
 import io
 import os
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 import msgspec
 
@@ -31,7 +31,7 @@ from evaltrail.bundle.folders import (
 )
 from evaltrail.core.errors import InputError
 from evaltrail.store.id_prefix import find_id, page_of
-from evaltrail.store.incoming import incoming_folder
+from evaltrail.store.incoming import incoming_file, incoming_folder
 
 MOST_NAMES = 1000
 """Names that are kept of one content; somebody who sends it again under another one is served all the same."""
@@ -60,6 +60,8 @@ class StoredUpload:
     """When it came first; aware UTC."""
     path: Path
     """Of the bytes."""
+    runs: Mapping[str, str] = field(default_factory=dict)
+    """MLflow's run of it, by tracking URI without a login: the one that landed last."""
 
     @property
     def name(self) -> str:
@@ -71,6 +73,9 @@ class _About(msgspec.Struct):
     names: tuple[str, ...]
     size_bytes: int
     created_at: datetime
+    is_document: bool = True
+    """False = it came as a table of edited questions alone."""
+    runs: dict[str, str] = {}
 
 
 class DocumentStore:
@@ -83,13 +88,14 @@ class DocumentStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def keep(self, data: BinaryIO | bytes, *, name: str, limit_bytes: int) -> StoredUpload:
+    def keep(self, data: BinaryIO | bytes, *, name: str, limit_bytes: int, is_document: bool = True) -> StoredUpload:
         """The upload, stored whole; the same bytes again only add a name to it.
 
         Args:
             data: read to its end, a part at a time.
             name: as its owner wrote it; empty = ``upload-<first 8 of the digest>``.
             limit_bytes: one byte more is refused, before it is read.
+            is_document: whether it is listed; what came as a document once stays one.
 
         Raises:
             InputError: it is larger (``too_large``).
@@ -98,15 +104,34 @@ class DocumentStore:
         with self._arriving() as temporary:
             digest, size_bytes = _take_in(data, temporary, limit_bytes)
             label = _label(name) or f"upload-{digest[:8]}"
-            with hold_lock(self._folder / ".lock", "process {pid} files an upload", wait_s=_WAIT_SECONDS):
-                about = self._read(digest)
-                if about is None:
-                    about = _About(names=(label,), size_bytes=size_bytes, created_at=datetime.now(UTC))
+            with self._locked():
+                known = self._read(digest)
+                if known is None:
+                    about = _About((label,), size_bytes, datetime.now(UTC), is_document)
                     self._file(digest, temporary, about)
-                elif label not in about.names and len(about.names) < MOST_NAMES:
-                    about.names = (*about.names, label)
-                    write_whole(self._folder / digest / _ABOUT, msgspec.json.encode(about), is_private=True)
+                else:
+                    about = _named(known, label, is_document=is_document)
+                    self._write(digest, known, about)
         return self._told(digest, about)
+
+    def note_run(self, upload_id: str, tracking_uri: str, run_id: str) -> None:
+        """Remember the run that an upload has in MLflow; nothing is remembered of one that is not there.
+
+        Args:
+            upload_id: whole.
+            tracking_uri: of the MLflow, without a login.
+            run_id: of the run.
+
+        Raises:
+            StorageError: the disk refuses.
+        """
+        if self._read(upload_id) is None:
+            return
+        with self._locked():
+            known = self._read(upload_id)
+            if known is not None:
+                runs = {**known.runs, tracking_uri: run_id}
+                self._write(upload_id, known, msgspec.structs.replace(known, runs=runs))
 
     def get(self, upload_id: str) -> StoredUpload:
         """The upload with an id, or with one that begins so.
@@ -125,13 +150,16 @@ class DocumentStore:
             )
         return self._told(whole, about)
 
-    def incoming(self) -> Path:
-        """A private folder on the store's disk for bytes that are on their way; what is left there is swept away.
+    def incoming_file(self, prefix: str) -> AbstractContextManager[IO[bytes]]:
+        """An empty private file on the store's disk for bytes that are on their way; it is gone when the block ends.
+
+        Args:
+            prefix: begin of its name.
 
         Raises:
-            StorageError: it cannot be made.
+            StorageError: it cannot be made, or the disk refuses something in the block.
         """
-        return incoming_folder(self._folder)
+        return incoming_file(self._folder, prefix)
 
     def file(self, upload_id: str) -> Path:
         """The file with an upload's bytes.
@@ -142,7 +170,7 @@ class DocumentStore:
         return self.get(upload_id).path
 
     def list(self, *, after: str = "", limit: int | None = None) -> tuple[StoredUpload, ...]:
-        """The uploads, newest first.
+        """The documents, newest first; a table of edited questions is none.
 
         Args:
             after: id of the last one of the part before; empty = from the begin.
@@ -151,7 +179,7 @@ class DocumentStore:
         Raises:
             InputError: there is no upload ``after`` (``unknown_id``).
         """
-        abouts = {each: about for each in self._ids() if (about := self._read(each)) is not None}
+        abouts = {each: about for each in self._ids() if (about := self._read(each)) is not None and about.is_document}
         ids = sorted(abouts, key=lambda each: (abouts[each].created_at, each), reverse=True)
         return tuple(self._told(each, abouts[each]) for each in page_of(ids, after=after, limit=limit, noun="upload"))
 
@@ -166,6 +194,9 @@ class DocumentStore:
         finally:
             temporary.unlink(missing_ok=True)
 
+    def _locked(self) -> AbstractContextManager[int]:
+        return hold_lock(self._folder / ".lock", "process {pid} files an upload", wait_s=_WAIT_SECONDS)
+
     def _file(self, digest: str, arrived: Path, about: _About) -> None:
         """Give an upload its folder; what stands there without a readable word about it is replaced."""
         made = make_private(beside(incoming_folder(self._folder) / digest))
@@ -173,6 +204,10 @@ class DocumentStore:
         write_whole(made / _ABOUT, msgspec.json.encode(about), is_private=True)
         sync_folder(made)
         place_folder(made, self._folder / digest)
+
+    def _write(self, upload_id: str, known: _About, about: _About) -> None:
+        if about != known:
+            write_whole(self._folder / upload_id / _ABOUT, msgspec.json.encode(about), is_private=True)
 
     def _read(self, upload_id: str) -> _About | None:
         try:
@@ -198,7 +233,17 @@ class DocumentStore:
             digest=upload_id,
             created_at=about.created_at,
             path=self._folder / upload_id / _CONTENT,
+            runs=about.runs,
         )
+
+
+def _named(known: _About, label: str, *, is_document: bool) -> _About:
+    """What is known of an upload, once it came under a name again; one that becomes a document has that name first."""
+    if is_document and not known.is_document:
+        names = (label, *(name for name in known.names if name != label))[:MOST_NAMES]
+        return msgspec.structs.replace(known, names=names, is_document=True)
+    is_new = label not in known.names and len(known.names) < MOST_NAMES
+    return msgspec.structs.replace(known, names=(*known.names, label)) if is_new else known
 
 
 def _take_in(data: BinaryIO | bytes, target: Path, limit_bytes: int) -> tuple[str, int]:

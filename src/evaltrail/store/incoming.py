@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import IO
 
-from evaltrail.bundle.folders import disk_now, make_private
+from evaltrail.bundle.folders import disk_now, make_private, storage_error
 
+_PLACE = ".incoming"
 _DAY_SECONDS = 86_400.0
 
 
@@ -17,15 +21,48 @@ def incoming_folder(store: Path) -> Path:
     Raises:
         StorageError: it cannot be made.
     """
-    place = make_private(make_private(store) / ".incoming")
-    left = list(place.iterdir())
-    if left:
-        oldest = disk_now(place) - _DAY_SECONDS
-        for each in left:
+    place = make_private(make_private(store) / _PLACE)
+    if any(place.iterdir()):
+        for each in left_behind(store, disk_now(place)):
             with suppress(OSError):  # another process has finished or removed it
-                if each.stat().st_mtime < oldest:
-                    _remove(each)
+                _remove(each)
     return place
+
+
+@contextmanager
+def incoming_file(store: Path, prefix: str) -> Iterator[IO[bytes]]:
+    """An empty private file in the place; it is gone when the block ends.
+
+    Args:
+        store: whose place it is.
+        prefix: begin of its name.
+
+    Raises:
+        StorageError: it cannot be made, or the disk refuses something in the block.
+    """
+    place = incoming_folder(store)
+    try:
+        file = NamedTemporaryFile(dir=place, prefix=prefix)  # noqa: SIM115  whose own block stumbles over a full disk
+        try:
+            yield file
+        finally:
+            with suppress(OSError):  # what does not fit was told when it was written
+                file.close()
+    except OSError as error:
+        raise storage_error(error, store) from error
+
+
+def left_behind(store: Path, now_s: float) -> Iterator[Path]:
+    """What a process that died has left in the place for a day; nothing where there is no such place.
+
+    Args:
+        store: whose place it is.
+        now_s: seconds since 1970, as its disk has them.
+    """
+    for each in sorted((store / _PLACE).glob("*")):
+        with suppress(FileNotFoundError):  # it is whole, or removed, by now
+            if each.lstat().st_mtime < now_s - _DAY_SECONDS:
+                yield each
 
 
 def _remove(path: Path) -> None:

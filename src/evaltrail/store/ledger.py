@@ -16,6 +16,8 @@ from evaltrail.core.errors import InputError, StorageError
 from evaltrail.store.sqlite_file import open_sqlite
 from evaltrail.store.statements import read_statements
 
+GENERATING = ("generate questions",)
+"""The tasks of a generation of questions: no task of an evaluation has such a name."""
 _STATEMENTS = read_statements(Path(__file__).with_suffix(".sql"))
 
 
@@ -34,6 +36,16 @@ class Entry:
     ended_at: datetime | None = None
     result: bytes = b""
     """The `--json` object of the finished command, as JSON."""
+
+    @property
+    def noun(self) -> str:
+        """What people are told that it is: evaluation, or generation."""
+        return "generation" if is_generation(self.tasks) else "evaluation"
+
+
+def is_generation(tasks: Sequence[str]) -> bool:
+    """Whether what has these tasks makes questions, and is no evaluation."""
+    return tuple(tasks) == GENERATING
 
 
 class Ledger:

@@ -47,6 +47,7 @@ def _turn_to(connection: sqlite3.Connection, journal: Literal["wal", "delete"]) 
             connection.execute(f"PRAGMA journal_mode = {journal}")
             return
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode not in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED} or time.monotonic() > ends:
+            code = error.sqlite_errorcode & 0xFF  # the rest says what it was busy with, such as recovery
+            if code not in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED} or time.monotonic() > ends:
                 raise
             time.sleep(_PAUSE_S)

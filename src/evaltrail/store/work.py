@@ -8,18 +8,36 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
-from evaltrail.bundle.folders import hold_lock, is_locked, make_private, write_whole
+from evaltrail.bundle.folders import beside, hold_lock, is_locked, make_private, write_whole
 from evaltrail.core.errors import BusyError
 from evaltrail.core.ids import new_id
 
+JOBS = "jobs"
+"""The key of a job's work begins so, and goes on with its id behind a slash."""
 _STATE = "state.json"
 _LOCK = "lock"
+_DONE = "done"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkFacts:
+    """What is told of work by who begins it."""
+
+    noun: str = "evaluation"
+    """What people call it."""
+    evaluation_id: str = ""
+    """Its id where somebody has given it one; empty = a new one where it begins."""
+    command: str = ""
+    """That goes on with it from any folder; empty = the one that began it, which nobody noted."""
+
+
+_EVALUATION = WorkFacts()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +47,9 @@ class WorkState:
     evaluation_id: str
     started_at: datetime
     total: int
-    """Samples of all tasks together."""
+    """Samples of all tasks together, or questions."""
+    command: str = ""
+    """See ``WorkFacts``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +59,7 @@ class Work:
     folder: Path
     state: WorkState
     is_resumed: bool
+    facts: WorkFacts = _EVALUATION
 
     @property
     def log(self) -> Path:
@@ -52,7 +73,15 @@ class Work:
     def restart(self, total: int) -> Work:
         """The same folder emptied, for a new evaluation."""
         _empty(self.folder)
-        return Work(folder=self.folder, state=_begin(self.folder, total), is_resumed=False)
+        return replace(self, state=begin_state(self.folder, total, self.facts), is_resumed=False)
+
+    def note_done(self, done: int) -> None:
+        """Have others see how far work is that keeps no journals; where the disk refuses, they see what they saw."""
+        file = self.folder / _DONE
+        made = beside(file)
+        with suppress(OSError):
+            made.write_text(str(done))
+            made.replace(file)
 
     @property
     def judged(self) -> Path:
@@ -76,24 +105,40 @@ class Work:
 
 
 @contextmanager
-def claim_work(home: Path, key: str, total: int) -> Iterator[Work]:
+def claim_work(home: Path, key: str, total: int, facts: WorkFacts = _EVALUATION) -> Iterator[Work]:
     """Own the work folder of a resume key while the block runs.
 
     Args:
         home: EVALTRAIL_HOME.
         key: the resume key.
-        total: samples of all tasks, for `status`.
+        total: samples of all tasks, or questions, for `status`.
+        facts: noted where it begins.
 
     Raises:
         BusyError: another process is at the same work.
         StorageError: the folder cannot be made or written.
     """
     folder = make_private(make_private(home) / "work" / key)
-    busy = "the same evaluation is running in process {pid}"
-    with hold_lock(folder / _LOCK, busy):
+    with hold_lock(folder / _LOCK, f"the same {facts.noun} is running in process {{pid}}"):
         state = read_state(folder)
         is_resumed = state is not None
-        yield Work(folder=folder, state=state or _begin(folder, total), is_resumed=is_resumed)
+        yield Work(folder=folder, state=state or begin_state(folder, total, facts), is_resumed=is_resumed, facts=facts)
+
+
+def begin_state(folder: Path, total: int, facts: WorkFacts) -> WorkState:
+    """The state of work that begins, which its folder has now.
+
+    Raises:
+        StorageError: the disk refuses.
+    """
+    state = WorkState(
+        evaluation_id=facts.evaluation_id or new_id(),
+        started_at=datetime.now(UTC),
+        total=total,
+        command=facts.command,
+    )
+    write_whole(folder / _STATE, msgspec.json.encode(state))
+    return state
 
 
 def read_state(folder: Path) -> WorkState | None:
@@ -132,14 +177,8 @@ def discard(folder: Path, is_needless: Callable[[], bool]) -> bool:
 
 
 def count_done(folder: Path) -> int:
-    """Samples that the journals of a work folder hold."""
-    return sum(_lines(file) for file in folder.glob("*.jsonl"))
-
-
-def _begin(folder: Path, total: int) -> WorkState:
-    state = WorkState(evaluation_id=new_id(), started_at=datetime.now(UTC), total=total)
-    write_whole(folder / _STATE, msgspec.json.encode(state))
-    return state
+    """Samples that the journals of a work folder hold; of work that keeps none, what it noted itself."""
+    return _noted(folder / _DONE) + sum(_lines(file) for file in folder.glob("*.jsonl"))
 
 
 def _empty(folder: Path, kept: Collection[str] = ()) -> None:
@@ -150,6 +189,13 @@ def _empty(folder: Path, kept: Collection[str] = ()) -> None:
             shutil.rmtree(file)
         elif file.name != _LOCK:
             file.unlink()
+
+
+def _noted(file: Path) -> int:
+    try:
+        return int(file.read_text())
+    except (OSError, ValueError):
+        return 0
 
 
 def _lines(file: Path) -> int:

@@ -195,14 +195,14 @@ class Answers:
         known = self._known(evaluation_id)
         return summarise(tell(known, self._tracking_uri), self._results(known))
 
-    def events(self, evaluation_id: str, after: int = 0) -> Happenings:
-        """What happened to an evaluation after an event, in order.
+    def events(self, job_id: str, after: int = 0) -> Happenings:
+        """What happened to an evaluation, a generation or edits after an event, in order.
 
         Args:
-            evaluation_id: its whole id.
+            job_id: its whole id.
             after: the last event that is known already; 0 = none is.
         """
-        return watch(self._queue, evaluation_id, after)
+        return watch(self._queue, job_id, after)
 
     def cancel(self, evaluation_id: str) -> EvaluationAccount:
         """The account of an evaluation that was called off; it runs on until its workers have let go.

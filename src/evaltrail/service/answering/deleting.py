@@ -32,7 +32,8 @@ def call_off(settings: Settings, queue: LeaseQueue, job: JobAccount) -> None:
         InputError: it is over already.
     """
     if job.state in ENDED:
-        further = "; hard_delete=true forgets it for good" if job.kind == EVALUATION else ""
+        forgets = f"; DELETE /api/v1/evaluations/jobs/{job.id}?hard_delete=true forgets it for good"
+        further = forgets if job.kind == EVALUATION else ""
         raise InputError(
             f"{job.kind} {job.id} is over: {job.state}",
             code="already_ended",

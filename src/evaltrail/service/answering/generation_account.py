@@ -5,9 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 
 from evaltrail.core.values import Json
 from evaltrail.service.answering.account import Message, MlflowSync, Problem, SampleCount, State
+
+SENTENCES: Mapping[str, str] = MappingProxyType(
+    {
+        "pending": "it waits for a worker",
+        "running": "it is being done",
+        "cancelling": "it is being cancelled",
+        "completed": "all of it is done",
+        "partially_failed": "not all of it could be done",
+        "failed": "nothing came of it",
+        "cancelled": "it was cancelled",
+    }
+)
+"""What a state of a job that makes questions means."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

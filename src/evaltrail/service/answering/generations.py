@@ -21,6 +21,7 @@ from evaltrail.service.answering.account import Message, MlflowSync, Problem, Sa
 from evaltrail.service.answering.answers import states_of
 from evaltrail.service.answering.deleting import call_off
 from evaltrail.service.answering.generation_account import (
+    SENTENCES,
     GenerationAccount,
     GenerationPage,
     NamedDocument,
@@ -31,18 +32,10 @@ from evaltrail.service.generating.order import NamedUpload
 from evaltrail.service.working.edits_spec import EDITS
 from evaltrail.service.working.generation_spec import GENERATION, RUN_URL, GenerationSpec, generation_from_json
 from evaltrail.service.working.landing import LOST
+from evaltrail.store.dataset_store import ORDER, DatasetStore
 
 _MOST_A_PAGE = 100
 _NOT_TOLD = frozenset({"mlflow", LOST, RUN_URL, "dataset_id", "dataset_version"})
-_SENTENCES: Mapping[JobState, str] = {
-    "pending": "it waits for a worker",
-    "running": "it is being done",
-    "cancelling": "it is being cancelled",
-    "completed": "all of it is done",
-    "partially_failed": "not all of it could be done",
-    "failed": "nothing came of it",
-    "cancelled": "it was cancelled",
-}
 _SETTLED: Mapping[str, MlflowSync] = {"synced": "synced", "failed": "failed"}
 
 
@@ -60,6 +53,7 @@ class Generations:
     def __init__(self, settings: Settings, queue: LeaseQueue) -> None:
         self._settings = settings
         self._queue = queue
+        self._datasets = DatasetStore(settings.question_sets_folder)
         self._tracking_uri = settings.mlflow_ui_url or resolve_tracking_uri(settings.tracking_uri, settings.environ)
 
     def generation(self, generation_id: str) -> GenerationAccount:
@@ -169,7 +163,8 @@ class Generations:
         told = last.result if last is not None and isinstance(last.result, dict) else {}
         problem = problem_of(job.error) or _lost(told)
         version = told.get("dataset_version")
-        run_id = next((each.run_ids[""] for each in (job, *family) if each.run_ids.get("")), "")
+        noted = next((each.run_ids[""] for each in (job, *family) if each.run_ids.get("")), "")
+        run_id = noted or self._sent_since(job, told)
         return QuestionJob(
             id=job.id,
             name=job.name,
@@ -180,12 +175,23 @@ class Generations:
             ended_at=job.ended_at,
             run_id=run_id,
             run_page=self._page_of(run_id, str(told.get(RUN_URL, ""))),
-            mlflow_sync=_sync(job, told, family),
+            mlflow_sync="synced" if run_id and not noted else _sync(job, told, family),
             dataset_id=str(told.get("dataset_id", "")),
             dataset_version=version if isinstance(version, int) else 0,
             error=problem,
             outcome={name: value for name, value in told.items() if name not in _NOT_TOLD},
         )
+
+    def _sent_since(self, job: JobAccount, told: Mapping[str, Json]) -> str:
+        """The run that its version of a data set landed in without the job: what waits is sent together, or by hand."""
+        dataset_id, number = told.get("dataset_id"), told.get("dataset_version")
+        if not isinstance(dataset_id, str) or not isinstance(number, int) or not dataset_id:
+            return ""
+        try:
+            version = self._datasets.version(dataset_id, number)
+        except InputError:  # somebody has removed it
+            return ""
+        return version.run_id if job.id in {version.generation_id, version.settings.get(ORDER)} else ""
 
     def _page_of(self, run_id: str, told: str) -> str:
         """Where people see a run: as its receipt told, else where MLflow shows runs."""
@@ -209,7 +215,7 @@ def _message(state: JobState, problem: Problem | None) -> Message:
     """What a state means, in one sentence."""
     if problem is not None and state in ENDED:
         return Message(message=problem.message, message_code=problem.code)
-    return Message(message=_SENTENCES[state], message_code=state)
+    return Message(message=SENTENCES[state], message_code=state)
 
 
 def _lost(told: Mapping[str, Json]) -> Problem | None:
@@ -228,7 +234,9 @@ def _sync(job: JobAccount, told: Mapping[str, Json], family: Sequence[JobAccount
         return "synced" if family[-1].state == "completed" else "failed"
     if told.get("mlflow") == "pending" or job.state not in ENDED:
         return "pending"
-    return "synced" if job.run_ids else "failed"
+    if job.run_ids:
+        return "synced"
+    return "off" if job.state == "cancelled" else "failed"
 
 
 def _unknown(noun: str, given: str, hint: str) -> InputError:

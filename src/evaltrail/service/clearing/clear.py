@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from evaltrail.bundle.folders import disk_now, storage_error
 from evaltrail.config.settings import Settings
 from evaltrail.core.errors import EvaltrailError, StorageError
-from evaltrail.service.clearing.halves import find_halves
+from evaltrail.service.clearing.halves import find_half_uploads, find_halves
 from evaltrail.service.clearing.home import Home
 from evaltrail.service.clearing.leftover import DAY_S, Leftover, folder_names
 from evaltrail.service.clearing.outbox_files import find_in_outbox
@@ -40,7 +40,7 @@ class Cleared:
 def clear(settings: Settings, *, older_than_days: int | None = None, dry_run: bool = False) -> Cleared:
     """What was removed of the home and the queue: only what nothing refers to, and nobody has in hand.
 
-    Bundles, ledger and what waits in the outbox always stay.
+    Bundles, ledger, documents, data sets and what waits in the outbox always stay.
 
     Args:
         settings: where home and queue are.
@@ -84,6 +84,7 @@ def _find(settings: Settings, home: Home, queue: QueueView) -> tuple[Leftover, .
         *(leftover for leftover in find_job_work(home) if leftover.name not in forgotten),
         *find_work(home),
         *find_halves(home),
+        *find_half_uploads(home, settings),
         *find_in_outbox(settings, home.older_than_s, home.now_s),
     )
 

@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from evaltrail.config.settings import Settings
 from evaltrail.service.clearing.home import Home
 from evaltrail.service.clearing.leftover import QUIET_S, Leftover, rid_of, size_of
+from evaltrail.store.incoming import left_behind
 from evaltrail.store.work import is_running
 
 HALF = "half of a write that was interrupted"
+HALF_UPLOAD = "upload or data set that did not come whole"
 _NAME = re.compile(r"\.(?P<wanted>.+)\.[0-9]{1,10}\.(?P<end>tmp|old)", re.DOTALL)
 """As ``bundle.folders`` names them: what was to be, a number, and whether it is the new or the old one."""
 
@@ -30,6 +33,14 @@ def find_halves(home: Home) -> Iterator[Leftover]:
                     size_bytes=size_of(half),
                     remove=partial(rid_of, half),
                 )
+
+
+def find_half_uploads(home: Home, settings: Settings) -> Iterator[Leftover]:
+    """What is left of uploads and data sets that were interrupted a day ago; whole ones are their owners' alone."""
+    for store in (settings.documents_folder, settings.question_sets_folder):
+        for half in left_behind(store, home.now_s):
+            name = half.relative_to(home.folder) if half.is_relative_to(home.folder) else half
+            yield Leftover(what=HALF_UPLOAD, name=str(name), size_bytes=size_of(half), remove=partial(rid_of, half))
 
 
 def _is_left(half: Path, busy: frozenset[str]) -> bool:

@@ -19,22 +19,27 @@ from evaltrail.service.clearing.home import Home
 from evaltrail.service.clearing.leftover import QUIET_S, Leftover, children_of, rid_of, size_of
 from evaltrail.service.clearing.queue_view import QueueView
 from evaltrail.service.record import failure_object
+from evaltrail.service.working.dataset_reference import FETCHING
 from evaltrail.service.working.places import jobs_folder
 from evaltrail.store.ledger import Ledger
 from evaltrail.store.work import discard, is_running, read_state
 
 OVER = "work of an evaluation that is over"
 UNKNOWN = "work that nobody knows, without an answer"
+FETCHED = "questions that were being fetched"
 GIVEN_UP = "work given up by --older-than"
 ENDED_JOB = "job that is over, its events and its work"
 _LOCK = "lock"
-_BARE = {_LOCK, "state.json", "run.log"}
+_BARE = {_LOCK, "state.json", "run.log", "done"}
 """What lies in a work folder before the first answer."""
 
 
 def find_work(home: Home) -> Iterator[Leftover]:
     """The work folders of evaluations that a process did itself, as far as they are needless."""
     for folder in home.work:
+        if folder.name.startswith(FETCHING):
+            yield from _fetched(folder, home)
+            continue
         what = "" if is_running(folder) else _why(folder, home)
         if what:
             yield Leftover(
@@ -65,6 +70,13 @@ def find_jobs(home: Home, queue: QueueView, ended: Sequence[EndedJob]) -> Iterat
             size_bytes=size_of(folder),
             remove=partial(_forget, job, folder, queue, home),
         )
+
+
+def _fetched(folder: Path, home: Home) -> Iterator[Leftover]:
+    """The folder, unless an evaluation may still be fetching into it, which has no lock."""
+    if home.quiet_for(folder) >= QUIET_S:
+        size_bytes, remove = size_of(folder), partial(rid_of, folder)
+        yield Leftover(what=FETCHED, name=f"work/{folder.name}", size_bytes=size_bytes, remove=remove)
 
 
 def _why(folder: Path, home: Home) -> str:

@@ -4,3 +4,5 @@ from __future__ import annotations
 
 EXPERIMENT = "evaluation"
 """Experiment of evaluations on data sets of questions, as seed 003 calls it."""
+DESCRIPTION = "Models evaluated on data sets of questions; each run is one evaluation"
+"""What such an experiment is of, whichever evaluation is the first in it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypedDict, cast, get_type_hints
@@ -70,6 +70,26 @@ def check_options(options: Mapping[str, Any], kind: type, verb: str) -> dict[str
         except (msgspec.ValidationError, TypeError) as error:
             raise InputError(f"{name} has the wrong type: {error}", code="bad_option") from error
     return checked
+
+
+def named_paths(given: object, noun: str) -> tuple[str | Path, ...]:
+    """What a verb is to read: one name or path, or several.
+
+    Args:
+        given: by the caller.
+        noun: what it names, for errors.
+
+    Raises:
+        InputError: it is no such thing, or empty.
+    """
+    several = (given,) if isinstance(given, str | Path) else given
+    if isinstance(several, Iterable):
+        named = tuple(several)
+        if named and all(isinstance(each, str | Path) for each in named):
+            return named
+        given = named
+    what = f"{given!r:.40} names no {noun}" if given else f"no {noun} is named"
+    raise InputError(what, code="bad_option", hint="pass a name or a path, or a list of them")
 
 
 def chosen(options: Mapping[str, Any], kind: type) -> dict[str, Any]:

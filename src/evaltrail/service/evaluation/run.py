@@ -15,7 +15,7 @@ from evaltrail.destinations.mlflow.active import join_session
 from evaltrail.providers.catalog import needs_no_url
 from evaltrail.service.evaluation.evaluate import evaluate
 from evaltrail.service.evaluation.lineage import in_usual_experiment
-from evaltrail.service.evaluation.options import VerbOptions, check_options, chosen, with_judge
+from evaltrail.service.evaluation.options import VerbOptions, check_options, chosen, named_paths, with_judge
 from evaltrail.service.evaluation.order import Order, Result
 from evaltrail.service.evaluation.watch import Watch
 
@@ -69,7 +69,7 @@ def run(tasks: str | Path | Sequence[str | Path], *, model: str, **options: Unpa
     """
     checked = cast("RunOptions", check_options(options, RunOptions, "run"))
     settings = load_settings()
-    names = [str(tasks)] if isinstance(tasks, str | Path) else [str(task) for task in tasks]
+    names = [str(task) for task in named_paths(tasks, "task")]
     params = with_judge(checked.get("params", {}), checked.get("judge", ""))
     request = EvaluationRequest(
         tasks=tuple(names),

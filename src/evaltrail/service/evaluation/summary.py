@@ -95,7 +95,7 @@ def build_bundle(
         status=_status([*chain.from_iterable(results)]),
         started_at=work.state.started_at,
         ended_at=datetime.now(UTC),
-        skipped=tuple(item for task in tasks if isinstance(task, NativeTask) for item in task.skipped),
+        skipped=tuple(item for task in tasks if isinstance(task, NativeTask | StoredTask) for item in task.skipped),
     )
     (folder / layout.REQUEST).write_bytes(msgspec.json.format(public_request(request), indent=1))
     (folder / layout.REPORT).write_text(write_report(bundle, request, command), encoding="utf-8")
@@ -225,7 +225,7 @@ def _free_name(name: str, task: str, taken: Collection[str]) -> str:
 
 def _summarise(task: NativeTask | StoredTask, asked: Asked, table: SamplesWriter, version: str) -> TaskResult:
     aggregator = Aggregator(task.metrics, task.repeats)
-    slices = Slices(task.metrics, task.slices if isinstance(task, NativeTask) else {}, task.repeats)
+    slices = Slices(task.metrics, task.slices, task.repeats)
     totals = Totals()
     for sample in asked.samples:
         aggregator.add(sample)

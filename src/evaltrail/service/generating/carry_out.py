@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import AsyncExitStack, closing
-from dataclasses import replace
+from contextlib import AbstractContextManager, AsyncExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,11 +19,13 @@ from evaltrail.config.context_tags import context_tags
 from evaltrail.config.logs import RunLog
 from evaltrail.config.secrets import public_url
 from evaltrail.config.settings import Settings
-from evaltrail.core.delivery import DeliveryOptions
 from evaltrail.core.document import Document
 from evaltrail.core.errors import DestinationError, EvaltrailError
 from evaltrail.core.generation import Generation
+from evaltrail.core.progress import Progress
+from evaltrail.core.request import COMMAND_LINE
 from evaltrail.core.result import ResultBundle
+from evaltrail.generation.asking.paid_model import BUDGET
 from evaltrail.generation.generate import NOT_OFFERED, generate
 from evaltrail.service.deliver import Landed, deliver_folder, is_settled
 from evaltrail.service.evaluation.event_loop import in_loop
@@ -35,23 +36,26 @@ from evaltrail.service.generating.generation_bundle import (
     artifacts_in,
     generation_bundle,
     request_document,
-    run_name,
 )
 from evaltrail.service.generating.order import GenerationOrder, GenerationResult
 from evaltrail.service.generating.places import generation_delivery
 from evaltrail.service.generating.prepare import PreparedGeneration, prepare_generation
 from evaltrail.service.generating.question_set import keep_generated
-from evaltrail.service.generating.report import count_line, reason_words, write_report
+from evaltrail.service.generating.report import count_line, reason_words, resume_command, write_report
 from evaltrail.service.generating.result_files import write_files
 from evaltrail.service.generating.result_object import generation_object
 from evaltrail.service.generating.upload_run import LandedUploads, deliver_uploads
 from evaltrail.service.noted_work import noted
 from evaltrail.store.dataset_store import DatasetStore, DatasetVersion
 from evaltrail.store.document_store import DocumentStore, StoredUpload
-from evaltrail.store.ledger import Entry, Ledger
-from evaltrail.store.work import Work, claim_work
+from evaltrail.store.ledger import GENERATING, Entry, Ledger
+from evaltrail.store.work import Work, WorkFacts, claim_work
 
-_NOT_OFFERED_STEP = "cloze makes simple, numeric and unanswerable ones alone; name a --model for the others"
+_STEPS = {
+    NOT_OFFERED: "cloze makes simple, numeric and unanswerable ones alone; name a --model for the others",
+    BUDGET: "raise --budget-tokens: what was answered is not asked again",
+}
+"""What to do where questions are missing for a reason."""
 
 
 def generate_questions(order: GenerationOrder, settings: Settings, watch: Watch = UNWATCHED) -> GenerationResult:
@@ -75,7 +79,7 @@ def carry_out_generation(prepared: PreparedGeneration, settings: Settings, watch
         StorageError: the disk refuses.
         InterruptError: interrupted; the same order goes on.
     """
-    with claim_work(settings.home, prepared.resume_key, prepared.requested) as found:
+    with _claimed(prepared, settings) as found:
         is_new = prepared.order.fresh or _is_finished(found, prepared.order, settings)
         work = found.restart(prepared.requested) if is_new else found
         run = _Run(prepared, settings, watch, work)
@@ -87,6 +91,13 @@ def carry_out_generation(prepared: PreparedGeneration, settings: Settings, watch
         return result
 
 
+def _claimed(prepared: PreparedGeneration, settings: Settings) -> AbstractContextManager[Work]:
+    order = prepared.order
+    command = "" if order.id or order.wording != COMMAND_LINE else resume_command(order)
+    facts = WorkFacts(noun="generation", evaluation_id=order.id, command=command)
+    return claim_work(settings.home, prepared.resume_key, prepared.requested, facts)
+
+
 class _Run:
     """One generation on its way."""
 
@@ -96,7 +107,7 @@ class _Run:
         self._settings = settings
         self._watch = watch
         self._work = work
-        self._id = prepared.order.id or work.state.evaluation_id
+        self._id = work.state.evaluation_id
         self._folder = settings.home / "runs" / self._id
         self._ended_at = work.state.started_at
         headers = () if self._order.target is None else tuple(self._order.target.headers.values())
@@ -108,7 +119,7 @@ class _Run:
             id=self._id,
             state="running",
             model=self._order.model_name,
-            tasks=("generate",),
+            tasks=GENERATING,
             out=self._folder,
             work=self._work.folder,
             started_at=self._work.state.started_at,
@@ -174,16 +185,20 @@ class _Run:
                 model,
                 limits=order.limits,
                 answers=answers,
-                on_progress=self._watch.progress,
+                on_progress=self._told,
             )
+
+    def _told(self, progress: Progress) -> None:
+        self._watch.progress(progress)
+        self._work.note_done(progress.done)
 
     @property
     def _answers(self) -> Path:
-        """Named for what was asked, so that the same generation finds it in the bundles of earlier ones."""
-        return self._work.folder / f"{self._prepared.content_key}.answers"
+        """Named for who was asked about what, so that others on the same find it in the bundles of earlier ones."""
+        return self._work.folder / f"{self._prepared.answers_key}.answers"
 
     def _earlier(self) -> list[Path]:
-        """The answers of finished generations of the same."""
+        """The answers of finished generations on the same, by whatever plan."""
         if self._order.fresh:
             return []
         return sorted(self._settings.home.glob(f"runs/*/{layout.ANSWERS}/{self._answers.name}"))
@@ -248,7 +263,7 @@ class _Run:
             return Landed()
         landed = deliver_folder(
             self._folder,
-            replace(generation_delivery(delivery, self._settings), run_name=self._run_name(delivery)),
+            generation_delivery(delivery, self._settings),
             self._settings,
             fresh=not self._work.is_resumed,
             progress=lambda step: self.log.write(f"delivering: {step}"),
@@ -258,19 +273,16 @@ class _Run:
             self.log.write(f"not delivered: {error}")
         return landed
 
-    def _run_name(self, delivery: DeliveryOptions) -> str:
-        return delivery.run_name or run_name(self._order, self._documents)
-
 
 def shortcomings(generation: Generation) -> list[EvaltrailError]:
     """An error where questions are missing."""
     if not generation.missing:
         return []
     why = reason_words(dict(generation.shortfall)) or "no reason is known"
-    steps = [_NOT_OFFERED_STEP] if NOT_OFFERED in generation.shortfall else []
-    steps += ["ask for fewer, or give more text"] if set(generation.shortfall) - {NOT_OFFERED} or not steps else []
+    steps = [step for reason, step in _STEPS.items() if reason in generation.shortfall]
+    steps += ["ask for fewer, or give more text"] if set(generation.shortfall) - set(_STEPS) or not steps else []
     if generation.rejected:
-        steps += ["lower a threshold with --gates: the file of rejects tells each one's reason"]
+        steps += ["loosen a gate with --gates (NAME=0 leaves it out): the file of rejects tells each one's reason"]
     return [
         EvaltrailError(
             f"{generation.missing:,} of {generation.requested:,} questions are missing: {why}",
@@ -287,7 +299,7 @@ def _once(errors: tuple[DestinationError | EvaltrailError, ...]) -> list[Evaltra
 
 def _is_finished(work: Work, order: GenerationOrder, settings: Settings) -> bool:
     """Whether the work folder was left behind by a generation that had ended."""
-    folder = settings.home / "runs" / (order.id or work.state.evaluation_id)
+    folder = settings.home / "runs" / work.state.evaluation_id
     if order.id or not (folder / MANIFEST).is_file():
         return False
     return order.delivery is None or is_settled(folder, generation_delivery(order.delivery, settings), settings)

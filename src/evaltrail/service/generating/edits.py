@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from evaltrail.config.settings import Settings
@@ -14,14 +14,16 @@ from evaltrail.core.ids import new_id
 from evaltrail.core.question import Question
 from evaltrail.destinations.mlflow.active import free_part
 from evaltrail.destinations.mlflow.known_run import KnownRun, find_run
+from evaltrail.destinations.mlflow.outbox import Outbox
+from evaltrail.destinations.mlflow.run_plan import ID_TAG
 from evaltrail.generation.sheets.columns import COLUMNS
 from evaltrail.generation.sheets.edits import Edits, carry_over, find_edits, write_difference
 from evaltrail.generation.sheets.files import QuestionSheet, read_questions, read_sheet
-from evaltrail.service.deliver import Landed, complete_options, deliver_bundle
+from evaltrail.service.deliver import Landed, complete_options, deliver_bundle, outbox_folder
 from evaltrail.service.generating.edits_bundle import DIFFERENCE_FILE, EditedDataset, edits_bundle
 from evaltrail.service.generating.places import EVALUATIONS, GENERATIONS, UPLOADS, generation_delivery
 from evaltrail.service.generating.question_set import FETCHED, questions_digest, write_all
-from evaltrail.store.dataset_store import DatasetFacts, DatasetStore, DatasetVersion
+from evaltrail.store.dataset_store import ORDER, DatasetFacts, DatasetStore, DatasetVersion
 
 _PART = "edits"
 _MOST_SEARCHED = 200
@@ -68,9 +70,12 @@ class EditsResult:
 
 
 def upload_edits(order: EditsOrder, settings: Settings) -> EditsResult:
-    """The version of a data set that edited questions make, landed in a run.
+    """The version of a data set that edited questions make, landed in a run; without a change neither is made.
+
+    An order that was cut short once its version was kept goes on with that one.
 
     Raises:
+        BusyError: other edits of the same run are on their way there.
         InputError: the file is no table of questions, or run or data set are not there or not ours.
         DestinationError: the run cannot be looked up; nothing was kept.
         StorageError: the disk refuses.
@@ -78,13 +83,22 @@ def upload_edits(order: EditsOrder, settings: Settings) -> EditsResult:
     sheet = read_sheet(order.file, name=order.name)
     if not sheet.questions:
         raise InputError("no question is in it", code="no_questions", where=order.name, hint="send at least one row")
-    run = _named_run(order, settings)
     store = DatasetStore(settings.question_sets_folder)
-    parent = _parent(order, run, sheet, store)
-    before = () if parent is None else _questions(store, parent)
-    after = carry_over(before, sheet) if before else sheet.questions
-    edits = find_edits(before, after)
-    dataset = parent if parent is not None and edits.is_nothing else _kept(order, parent, after, edits, store)
+    with store.turn(f"edits-{order.run_id}") if order.run_id else nullcontext():  # each is a part of its own there
+        return _uploaded(order, sheet, store, settings)
+
+
+def _uploaded(order: EditsOrder, sheet: QuestionSheet, store: DatasetStore, settings: Settings) -> EditsResult:
+    run = _named_run(order, settings)
+    with store.turn("edits"):  # those that come at once follow one another
+        made = store.of_order(order.id)
+        parent = _parent(order, run, sheet, store) if made is None else _edited_from(made, store)
+        before = () if parent is None else _questions(store, parent)
+        after = carry_over(before, sheet) if before else sheet.questions
+        edits = find_edits(before, after)
+        if made is None and parent is not None and edits.is_nothing:
+            return EditsResult(dataset=parent, parent=parent, edits=edits, skipped=sheet.skipped)
+        dataset = made or _kept(order, parent, after, edits, store)
     edited = EditedDataset(
         name=order.name,
         edits=edits,
@@ -93,7 +107,7 @@ def upload_edits(order: EditsOrder, settings: Settings) -> EditsResult:
         first=store.version(dataset.dataset_id, 1),
         folder=store.folder_of(dataset),
     )
-    landed = _deliver(order, run, edited, settings)
+    landed = _deliver(order, run, edited, settings, is_new=made is None)
     if landed.receipts and not dataset.run_id:
         dataset = store.note_run(dataset, landed.receipts[0].run_id)
     return EditsResult(
@@ -146,6 +160,10 @@ def _parent(
     return _most_alike(sheet, store)
 
 
+def _edited_from(made: DatasetVersion, store: DatasetStore) -> DatasetVersion | None:
+    return None if made.parent_version is None else store.version(made.dataset_id, made.parent_version)
+
+
 def _most_alike(sheet: QuestionSheet, store: DatasetStore) -> DatasetVersion | None:
     """The data set that holds most of these questions, by their ids, else by what they ask.
 
@@ -191,7 +209,7 @@ def _kept(
         digest=questions_digest(after),
         count=len(after),
         upload_ids=() if parent is None else parent.upload_ids,
-        settings={"edited": order.name},
+        settings={"edited": order.name} | ({ORDER: order.id} if order.id else {}),
     )
     if parent is None:
         return store.add(_files_of(after, edits), facts)
@@ -206,15 +224,32 @@ def _files_of(after: tuple[Question, ...], edits: Edits) -> Callable[[Path], Non
     return build
 
 
-def _deliver(order: EditsOrder, run: KnownRun | None, edited: EditedDataset, settings: Settings) -> Landed:
+def _deliver(
+    order: EditsOrder, run: KnownRun | None, edited: EditedDataset, settings: Settings, *, is_new: bool
+) -> Landed:
     """What became of the run: the one that was named goes on to hold what it holds."""
     if order.delivery is None:
         return Landed()
     options = generation_delivery(order.delivery, settings)
     part = ""
+    identity = order.id or new_id()
     if run is not None:
-        part = free_part(run.tags, _PART) or _PART
+        tags = {**_waiting_tags(run, settings), **run.tags}
+        part = _own_part(tags, identity) or free_part(tags, _PART) or _PART
         options = replace(options, run_id=run.run_id, stays_open=True, part=part)
         options = replace(options, experiment="", experiment_id=run.experiment_id)
-    bundle = edits_bundle(edited, identity=order.id or new_id(), part=part, at=datetime.now(UTC))
-    return deliver_bundle(bundle, options, replace(settings, run_id=""), fresh=True, progress=lambda _: None)
+    bundle = edits_bundle(edited, identity=identity, part=part, at=edited.dataset.created_at)
+    return deliver_bundle(bundle, options, replace(settings, run_id=""), fresh=is_new, progress=lambda _: None)
+
+
+def _waiting_tags(run: KnownRun, settings: Settings) -> dict[str, str]:
+    """What a run's tags will say once all that waits for it has landed."""
+    with Outbox(outbox_folder(settings), is_shared=settings.has_shared_home) as outbox:
+        plans = [each.plan for each in outbox.waiting() if each.plan is not None]
+    return {name: value for plan in plans if plan.run_id == run.run_id for name, value in plan.tags.items()}
+
+
+def _own_part(tags: Mapping[str, str], identity: str) -> str:
+    """The part of a run that an earlier attempt at the same edits has begun; empty where there is none."""
+    own = (name.removeprefix(f"{ID_TAG}.") for name, value in tags.items() if value == identity)
+    return next((part for part in own if part.startswith(_PART)), "")

@@ -13,12 +13,17 @@ from evaltrail.core.result import Origin, ResultBundle, TaskResult
 from evaltrail.core.values import Scalar
 from evaltrail.core.version import VERSION
 from evaltrail.generation.sheets.edits import Edits
-from evaltrail.service.generating.generation_bundle import DATASET_TAG, VERSION_TAG
-from evaltrail.service.generating.upload_run import UPLOAD_TAG
+from evaltrail.providers.questions.lineage import (
+    DATASET_TAG,
+    EDITS_PROVIDER,
+    GENERATION_RUN_TAG,
+    UPLOAD_TAG,
+    VERSION_TAG,
+    joined_ids,
+)
 from evaltrail.store.dataset_store import DatasetVersion
 
 PARENT_TAG = "evaltrail.parent_version"
-GENERATION_RUN_TAG = "evaltrail.generation_run_id"
 DIFFERENCE_FILE = "difference.csv"
 _QUESTIONS_FILE = "questions.csv"
 
@@ -62,7 +67,7 @@ def edits_bundle(edited: EditedDataset, *, identity: str, part: str, at: datetim
         params["parent_version"] = parent.version
     task = TaskResult(
         name=part or "edits",
-        provider="edits",
+        provider=EDITS_PROVIDER,
         provider_version=VERSION,
         prefix=part,
         config=params,
@@ -106,5 +111,5 @@ def _tags(edited: EditedDataset) -> dict[str, str]:
     if first.generation_id and first.run_id:
         tags[GENERATION_RUN_TAG] = first.run_id
     if dataset.upload_ids:
-        tags[UPLOAD_TAG] = ",".join(dataset.upload_ids)
+        tags[UPLOAD_TAG] = joined_ids(dataset.upload_ids)
     return tags

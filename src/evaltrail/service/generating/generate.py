@@ -15,7 +15,7 @@ from evaltrail.core.request import ModelTarget, RequestLimits, Wording
 from evaltrail.core.values import Json
 from evaltrail.destinations.mlflow.active import join_session
 from evaltrail.generation.sieve.thresholds import parse_thresholds
-from evaltrail.service.evaluation.options import check_options, chosen
+from evaltrail.service.evaluation.options import check_options, chosen, named_paths
 from evaltrail.service.evaluation.watch import Watch
 from evaltrail.service.generating.carry_out import generate_questions
 from evaltrail.service.generating.order import GenerationOrder, GenerationResult
@@ -108,8 +108,8 @@ def generate(
         StorageError: the disk refuses.
     """
     checked = check_options(options, GenerateOptions, "generate")
+    files = named_paths(documents, "document")
     settings = load_settings()
-    files = [documents] if isinstance(documents, str | Path) else documents
     target = _target(model, checked, settings)
     order = GenerationOrder(
         documents=tuple(Path(file) for file in files),

@@ -18,16 +18,12 @@ from evaltrail.core.metric import MetricValue
 from evaltrail.core.result import Origin, ResultBundle, TaskResult
 from evaltrail.core.values import Scalar
 from evaltrail.core.version import VERSION
+from evaltrail.providers.questions.lineage import DATASET_TAG, UPLOAD_RUN_TAG, UPLOAD_TAG, VERSION_TAG, joined_ids
 from evaltrail.service.generating.order import GenerationOrder
-from evaltrail.service.generating.upload_run import UPLOAD_TAG, upload_dataset
+from evaltrail.service.generating.upload_run import upload_dataset
 from evaltrail.store.dataset_store import DatasetVersion
 
-DATASET_TAG, VERSION_TAG = "evaltrail.dataset", "evaltrail.dataset_version"
-"""Which data set, and which version of it, came of a run or was evaluated on."""
-UPLOAD_RUN_TAG = "evaltrail.upload_run_id"
 GENERATION_TASK = "generation"
-_MOST_TAGGED = 100
-"""Ids in one tag; what MLflow keeps of a tag is 8,000 characters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +65,7 @@ def generation_bundle(
     return ResultBundle(
         id=about.id,
         kind="generation",
-        name=run_name(order, documents),
+        name=_name(order, documents),
         origin=Origin(producer="evaltrail", version=VERSION),
         model=order.model_name,
         tasks=(task,),
@@ -106,7 +102,7 @@ def figures(generation: Generation) -> tuple[MetricValue, ...]:
     )
 
 
-def run_name(order: GenerationOrder, documents: Sequence[Document]) -> str:
+def _name(order: GenerationOrder, documents: Sequence[Document]) -> str:
     """What the run is called where nobody names it."""
     first = documents[0].name if documents else "nothing"
     more = f" and {len(documents) - 1} more" if len(documents) > 1 else ""
@@ -171,14 +167,9 @@ def _scalar(value: object) -> Scalar:
 
 
 def _tags(documents: Sequence[Document], about: About) -> dict[str, str]:
-    tags = {UPLOAD_TAG: _joined([each.digest for each in documents])}
+    tags = {UPLOAD_TAG: joined_ids([each.digest for each in documents])}
     if about.dataset is not None:
         tags |= {DATASET_TAG: about.dataset.dataset_id, VERSION_TAG: str(about.dataset.version)}
     if about.upload_run_ids:
-        tags[UPLOAD_RUN_TAG] = _joined(about.upload_run_ids)
+        tags[UPLOAD_RUN_TAG] = joined_ids(about.upload_run_ids)
     return tags
-
-
-def _joined(ids: Sequence[str]) -> str:
-    """Ids with commas between, as many as a tag takes; the inputs of the run name all."""
-    return ",".join(ids[:_MOST_TAGGED])

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 
 from evaltrail.config.settings import Settings
 from evaltrail.core.delivery import DeliveryOptions
+from evaltrail.destinations.mlflow.tracking_uri import resolve_tracking_uri
+from evaltrail.service.deliver import complete_options
 from evaltrail.service.evaluation.experiment import EXPERIMENT
 
 UPLOADS, GENERATIONS, EVALUATIONS = "data_upload_api", "data_generation", EXPERIMENT
@@ -40,3 +42,8 @@ def upload_delivery(delivery: DeliveryOptions, settings: Settings) -> UploadPlac
         traces=0,
     )
     return UploadPlace(options=options, settings=replace(settings, run_id=""))
+
+
+def tracking_uri_of(delivery: DeliveryOptions, settings: Settings) -> str:
+    """The MLflow that a delivery goes to."""
+    return resolve_tracking_uri(complete_options(delivery, settings).tracking_uri, settings.environ)

@@ -31,6 +31,7 @@ from evaltrail.service.generating.places import generation_delivery, upload_deli
 from evaltrail.service.generating.result_files import check_out
 from evaltrail.service.generating.upload_run import upload_bundle
 from evaltrail.store.document_store import DocumentStore
+from evaltrail.store.work import JOBS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,15 +56,25 @@ class PreparedGeneration:
     @property
     def content_key(self) -> str:
         """Digest of documents, plan and model: what has the same one was paid for already."""
-        target = self.order.target
-        documents: list[Json] = [[each.document.name, each.document.digest] for each in self.brought]
-        asked: list[Json] = [] if target is None else [target.id, target.url, dict(target.headers)]
+        documents, asked = self._sources
         return digest([documents, msgspec.to_builtins(self.order.plan), asked])
 
     @property
+    def answers_key(self) -> str:
+        """Digest of documents and model: what was answered about them is found again, whatever plan asks for it."""
+        return digest([*self._sources])
+
+    @property
+    def _sources(self) -> tuple[list[Json], list[Json]]:
+        """The documents and who is asked."""
+        target = self.order.target
+        documents: list[Json] = [[each.document.name, each.document.digest] for each in self.brought]
+        return documents, [] if target is None else [target.id, target.url, dict(target.headers)]
+
+    @property
     def resume_key(self) -> str:
-        """Names the work folder: the same order finds its own unfinished work."""
-        return digest([self.content_key, self.order.id]) if self.order.id else self.content_key
+        """Names the work folder: the same order finds its own unfinished work; a job's lies with those of jobs."""
+        return f"{JOBS}/{self.order.id}" if self.order.id else self.content_key
 
     def open_model(self, settings: Settings) -> Model | None:
         """The model that writes; enter it before it is asked. None where nobody is asked."""

@@ -49,15 +49,12 @@ def keep_generated(
         passages: all texts of the documents; evaluations take distractors of them.
 
     Raises:
+        BusyError: another generation has not kept its set after a minute.
         StorageError: the disk refuses.
     """
     if not generation.questions:
         return None
     content = questions_digest(generation.questions)
-    for known in store.list():
-        first = known.versions[0]
-        if first.settings.get(_KEY) == key and first.digest == content:
-            return first
     facts = DatasetFacts(
         name=name,
         digest=content,
@@ -66,7 +63,12 @@ def keep_generated(
         generation_id=generation_id,
         settings={_KEY: key},
     )
-    return store.add(_files_of(generation, passages), facts)
+    with store.turn("generations"):  # of the same that end at once, the first makes the set
+        for known in store.list():
+            first = known.versions[0]
+            if first.settings.get(_KEY) == key and first.digest == content:
+                return first
+        return store.add(_files_of(generation, passages), facts)
 
 
 def write_all(folder: Path, questions: Sequence[Question]) -> None:

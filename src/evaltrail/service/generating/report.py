@@ -8,10 +8,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from evaltrail.config.secrets import public_url
+from evaltrail.core.delivery import DeliveryOptions
 from evaltrail.core.document import Document
 from evaltrail.core.generation import Generation, GenerationPlan, Thresholds
 from evaltrail.core.question import QUESTION_TYPES
 from evaltrail.core.request import RequestLimits
+from evaltrail.destinations.mlflow.tracking_uri import public_uri
 from evaltrail.service.generating.generation_bundle import About
 from evaltrail.service.generating.order import GenerationOrder
 
@@ -62,6 +64,12 @@ def reason_words(reasons: dict[str, int]) -> str:
     return ", ".join(f"{count:,} {reason}" for reason, count in ranked)
 
 
+def notes_on(document: Document) -> Iterator[str]:
+    """What of a document was not read, or not as it is: ``manual.pdf: page 3: it has no text``."""
+    for item in document.skipped:
+        yield f"{'' if document.name in item.what else f'{document.name}: '}{item.what}: {item.why}"
+
+
 def next_words(dataset_id: str) -> str:
     """The command that evaluates a model on a data set."""
     return f"evaltrail run dataset:{dataset_id} --model MODEL --url URL"
@@ -74,10 +82,42 @@ def edits_words(out: Path) -> str:
 
 def repeat_words(order: GenerationOrder, documents: Sequence[Document]) -> tuple[str, ...]:
     """The words of the command line that asks for the same again; header values are left out."""
-    plan, usual = order.plan, GenerationPlan()
     named = map(_shown, order.documents) if order.documents else (each.name for each in documents)
-    words = ["evaltrail", "generate", *named]
-    words += ["--out", _shown(order.out or Path("questions.csv"))]
+    return ("evaltrail", "generate", *named, "--out", _shown(order.out or Path("questions.csv")), *_flags(order))
+
+
+def resume_command(order: GenerationOrder) -> str:
+    """The command line that goes on with a generation; ``***`` stands for the value of a header.
+
+    For its owner alone: it tells this machine's folders, in which paths and a ``.env`` are found.
+    """
+    words = ["evaltrail", "generate", *map(str, order.documents)]
+    words += ["--out", str(order.out)] if order.out is not None else []
+    words += [f"--header={name}=***" for name in (() if order.target is None else order.target.headers)]
+    command = shlex.join(order.command or (*words, *_flags(order), *_landing(order.delivery)))
+    try:
+        return f"cd {shlex.quote(str(Path.cwd()))} && {command}"
+    except FileNotFoundError:  # it was removed: what is found from there is found from anywhere
+        return command
+
+
+def _landing(delivery: DeliveryOptions | None) -> list[str]:
+    """The flags that say where it lands."""
+    if delivery is None:
+        return ["--no-deliver"]
+    given = {
+        "--experiment": delivery.experiment,
+        "--run-name": delivery.run_name,
+        "--tracking-uri": public_uri(delivery.tracking_uri),
+    }
+    words = [f"{flag}={value}" for flag, value in given.items() if value]
+    return words + [f"--tag={name}={value}" for name, value in delivery.tags.items()]
+
+
+def _flags(order: GenerationOrder) -> tuple[str, ...]:
+    """The flags that say what is made, and by whom."""
+    plan, usual = order.plan, GenerationPlan()
+    words: list[str] = []
     flags: dict[str, object] = {
         "--window-size": plan.window_size,
         "--window-step": plan.window_step,
@@ -163,7 +203,7 @@ def _documents(generation: Generation, documents: Sequence[Document]) -> Iterato
     count = len(generation.windows)
     yield from ("", f"{count:,} window{'' if count == 1 else 's'}{unused}.", "")
     for each in documents:
-        yield from (f"- left out of {each.name}: {item.what}: {item.why}" for item in each.skipped)
+        yield from (f"- {words}" for words in notes_on(each))
 
 
 def _cost(generation: Generation) -> Iterator[str]:

@@ -17,12 +17,12 @@ from evaltrail.core.metric import MetricValue
 from evaltrail.core.result import Origin, ResultBundle, TaskResult
 from evaltrail.core.values import Scalar
 from evaltrail.core.version import VERSION
+from evaltrail.destinations.mlflow.tracking_uri import public_uri
+from evaltrail.providers.questions.lineage import UPLOAD_PROVIDER, UPLOAD_TAG
 from evaltrail.service.deliver import Landed, deliver_bundle
-from evaltrail.service.generating.places import upload_delivery
-from evaltrail.store.document_store import StoredUpload
+from evaltrail.service.generating.places import tracking_uri_of, upload_delivery
+from evaltrail.store.document_store import DocumentStore, StoredUpload
 
-UPLOAD_TAG = "evaltrail.upload"
-"""Digest of the document, on its own run and on every run that came of it."""
 _MEDIA_TYPES = {"json": "application/json", "pdf": "application/pdf", "html": "text/html", "csv": "text/csv"}
 
 
@@ -43,19 +43,25 @@ class LandedUploads:
 def deliver_uploads(
     documents: Sequence[Document], kept: Sequence[StoredUpload], delivery: DeliveryOptions, settings: Settings
 ) -> LandedUploads:
-    """The runs of some documents; one that has a run already keeps it.
+    """The runs of some documents, which their store remembers; one that has a run already keeps it.
 
     Args:
         documents: as they were read.
         kept: the same, as they are stored.
         delivery: the generation's.
         settings: fill what it leaves open.
+
+    Raises:
+        StorageError: the disk refuses.
     """
+    store, place = DocumentStore(settings.documents_folder), public_uri(tracking_uri_of(delivery, settings))
     receipts: list[Receipt] = []
     errors: list[EvaltrailError] = []
     for document, stored in zip(documents, kept, strict=True):
         landed = deliver_upload(document, stored, delivery, settings, is_tried_again=bool(errors))
-        receipts += (replace(receipt, task=document.name) for receipt in landed.receipts)
+        for receipt in landed.receipts:
+            store.note_run(stored.id, place, receipt.run_id)
+            receipts.append(replace(receipt, task=document.name))
         errors += landed.errors
     return LandedUploads(receipts=tuple(receipts), errors=tuple(errors))
 
@@ -102,7 +108,7 @@ def upload_bundle(document: Document, content: Path, came_at: datetime) -> Resul
     params: dict[str, Scalar] = {"format": document.format, **figures}
     task = TaskResult(
         name=document.name,
-        provider="upload",
+        provider=UPLOAD_PROVIDER,
         prefix="",
         config=params,
         metrics=tuple(

@@ -12,7 +12,7 @@ from evaltrail.config.settings import Settings
 from evaltrail.core.errors import EvaltrailError, InputError
 from evaltrail.executors.ending import end_owners
 from evaltrail.executors.slurm import cancel
-from evaltrail.service.history.evaluations import find_known
+from evaltrail.service.history.evaluations import again_words, describe, find_known
 from evaltrail.service.history.invocations import known_executions
 from evaltrail.service.history.job_states import job_states
 from evaltrail.service.launching.following import deliver_left
@@ -20,7 +20,7 @@ from evaltrail.store.execution_lines import amend_jobs
 from evaltrail.store.executions import Job, database_file, find_jobs
 from evaltrail.store.job_files import SPEC, read_spec
 from evaltrail.store.job_folders import LAUNCHING, OVER, RUNNING, JobState
-from evaltrail.store.ledger import Entry
+from evaltrail.store.ledger import Entry, is_generation
 from evaltrail.store.stages import call_off
 
 
@@ -37,20 +37,30 @@ def named_jobs(ids: Sequence[str], settings: Settings) -> tuple[Job, ...]:
     """The jobs that beginnings of ids name.
 
     Raises:
-        InputError: nothing has such an id, several have, or it is an evaluation that no launch has started.
+        InputError: nothing has such an id, several have, or it is an evaluation or a generation of one command.
     """
     jobs = known_executions(settings.environ).jobs
     try:
         return find_jobs(jobs, ids)
     except InputError as error:
         for wanted in ids if error.code == "unknown_id" else ():
-            if isinstance(find_known(settings, wanted, jobs), Entry):
-                raise InputError(
-                    f"{wanted} is an evaluation of `evaltrail run TASK`",
-                    code="no_invocation",
-                    hint="Ctrl-C or a SIGTERM ends it, and the same command goes on",
-                ) from None
+            found = find_known(settings, wanted, jobs)
+            if isinstance(found, Entry):
+                raise _of_one_command(found) from None
         raise
+
+
+def _of_one_command(entry: Entry) -> InputError:
+    """That what an id names is no job: the process that it was asked of does it."""
+    what = "a generation of `evaltrail generate`" if is_generation(entry.tasks) else "an evaluation of `evaltrail run`"
+    match describe(entry)["state"]:
+        case "running":
+            hint = f"Ctrl-C or a SIGTERM ends it, and {again_words(entry)} goes on"
+        case "completed":
+            hint = f"it is completed: `evaltrail info {entry.id}` shows it"
+        case _:
+            hint = f"nothing of it runs; {again_words(entry)} goes on"
+    return InputError(f"{entry.id} is {what}", code="no_invocation", hint=hint)
 
 
 def own_folder(job: Job) -> Path:

@@ -13,6 +13,8 @@ from evaltrail.core.request import EvaluationRequest, ModelTarget, RequestLimits
 from evaltrail.core.result import ResultBundle, TaskResult
 from evaltrail.core.values import Scalar
 from evaltrail.destinations.mlflow.labels import without
+from evaltrail.providers.questions.task import PROVIDER
+from evaltrail.providers.slices import SliceValues
 from evaltrail.providers.stored import StoredTask
 from evaltrail.scoring.apply import Scorer
 from evaltrail.service.evaluation.evaluate import evaluate
@@ -68,7 +70,8 @@ def _tasks(bundle: ResultBundle, metrics: Sequence[Scorer], watch: Watch) -> tup
     why_not: list[InputError] = []
     for task in bundle.tasks:
         try:
-            made.append(StoredTask(_public(task, bundle), metrics))
+            values = SliceValues() if task.provider == PROVIDER else None
+            made.append(StoredTask(_public(task, bundle), metrics, values))
         except InputError as error:
             if error.code != "no_samples":
                 raise
