@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from evaltrail.destinations.mlflow.known_run import find_run
 from question_service import chunks, generated, multipart, path, work_off
 from running_service import own_settings, running_service
 
@@ -56,11 +57,9 @@ def test_file_name_is_a_label(service, settings, name, shown):
     headers = {"file_name": name.encode().decode("latin-1")} if name else {}
     told = service.post("/post_json", chunks(2), **headers).object
     assert told["file_name"].startswith(shown)
-    assert {each.name for each in settings.documents_folder.iterdir()} <= {
-        told["document_id"],
-        ".incoming",
-        ".lock",
-    } | {each["id"] for each in service.get("/api/v1/documents").object["items"]}
+    assert (settings.documents_folder / told["document_id"]).is_dir()
+    names = [each.name for each in settings.documents_folder.iterdir()]
+    assert [name for name in names if not re.fullmatch(r"[0-9a-f]{32}|\.incoming|\.lock", name)] == []
 
 
 @pytest.mark.parametrize(
@@ -126,9 +125,11 @@ def test_edited_questions_make_a_new_version(service, settings, made):
     download = f"/api/v1/datasets/{made['dataset_id']}/download?format=csv"
     text = service.get(download).body.decode()
     changed = text.replace("Fill in the blank", "Fill this blank", 1)
+    documents = service.get("/api/v1/documents").object
     body, headers = multipart(changed.encode())
     reply = service.post("/upload_data_generation_edits", body, **headers)
     assert reply.status == 202
+    assert service.get("/api/v1/documents").object == documents
     work_off(settings)
     told = service.get(path(reply.object["status_url"])).object
     assert (told["status"], told["changed"], told["added"], told["removed"]) == ("completed", 1, 0, 0)
@@ -169,7 +170,8 @@ def test_model_is_evaluated_on_a_data_set(service, settings, made):
 
 
 def test_questions_of_a_run_are_fetched_by_the_worker(service, settings, made):
-    """runs:/ID/PATH is evaluated on what the run holds; a path that is not there fails that evaluation, with why."""
+    """runs:/ID/PATH is evaluated on what the run holds, and lands with the tags of its questions; a path that is not
+    there fails that evaluation, with why."""
     run = made["run_id"]
     good = service.ask(
         "POST", "/evaluate_model", Model_Name="baseline:random", Benchmark_Uri=f"runs:/{run}/questions.csv"
@@ -179,6 +181,9 @@ def test_questions_of_a_run_are_fetched_by_the_worker(service, settings, made):
     work_off(settings)
     done = service.get(path(good.object["status_url"])).object
     assert (done["status"], done["progress"]["done"]) == ("completed", made["accepted"])
+    tags = find_run(done["runs"][0]["run_id"], settings.tracking_uri, environ=settings.environ).tags
+    assert (tags["evaltrail.dataset"], tags["evaltrail.dataset_version"]) == (made["dataset_id"], "1")
+    assert (tags["evaltrail.generation_run_id"], tags["evaltrail.upload"]) == (run, made["documents"][0]["id"])
     failed = service.get(path(lost.object["status_url"])).object
     assert failed["status"] == "failed"
     assert "no such file" in str(failed["benchmarks"][0]["error"])
@@ -208,11 +213,16 @@ def test_evaluation_of_what_cannot_be_is_refused(service, made, model, uri, mode
     assert (reply.status, reply.object["errors"][0]["path"]) == (422, where), reply.body
 
 
+def given(service, path):
+    """The token and the cookie of a page."""
+    page = service.get(path)
+    token = re.search(rb'name="form_token" value="([^"]+)"', page.body)[1].decode()
+    return token, page.headers["set-cookie"].partition(";")[0]
+
+
 def form(service, **fields):
     """The answer to the page's form as a browser sends it."""
-    page = service.get("/")
-    token = re.search(rb'name="form_token" value="([^"]+)"', page.body)[1].decode()
-    cookie = page.headers["set-cookie"].partition(";")[0]
+    token, cookie = given(service, "/")
     return service.post(
         "/",
         urlencode({"form_token": token, **fields}).encode(),
@@ -259,3 +269,34 @@ def test_form_without_its_token_is_refused(service):
     reply = service.post("/", body, Content_Type="application/x-www-form-urlencoded")
     assert reply.status == 403
     assert service.get("/api/v1/generations").object["total_count"] == before
+
+
+@pytest.mark.parametrize("page", ["/edited_questions", "/upload_data_generation_edits"])
+def test_edits_form_does_what_the_upload_does(service, page):
+    """The questions of a chosen file are queued, and the page leads to them."""
+    token, cookie = given(service, page)
+    body, headers = multipart(b"query,response\r\nq,a\r\nr,b\r\n", filename="<mine>.csv", form_token=token, run_id="")
+    reply = service.post("/edited_questions", body, Cookie=cookie, **headers)
+    assert (reply.status, reply.headers["content-type"]) == (202, "text/html; charset=utf-8")
+    job = re.search(rb'href="api/v1/edits/([0-9a-f]{16})"', reply.body)[1].decode()
+    assert service.get(f"/api/v1/edits/{job}").object["status"] == "pending"
+    assert b"&lt;mine&gt;.csv" in reply.body
+    assert b"<dt>Questions</dt><dd>2</dd>" in reply.body
+
+
+def test_edits_form_shows_what_is_wrong(service, settings):
+    """A mistake is told on the page, which keeps the run, and of the file nothing is left."""
+    token, cookie = given(service, "/edited_questions")
+    body, headers = multipart(b"a,b\r\n1,2\r\n", form_token=token, run_id="a" * 32)
+    reply = service.post("/edited_questions", body, Cookie=cookie, **headers)
+    assert (reply.status, reply.headers["content-type"]) == (422, "text/html; charset=utf-8")
+    assert b'role="alert"' in reply.body
+    assert b'value="%s"' % (b"a" * 32) in reply.body
+    assert list((settings.documents_folder / ".incoming").iterdir()) == []
+
+
+def test_edits_form_without_its_token_is_refused(service):
+    """A form that this browser was not given is 403, on a page."""
+    body, headers = multipart(b"query,response\r\nq,a\r\n", form_token="1.2")
+    reply = service.post("/edited_questions", body, **headers)
+    assert (reply.status, b"none that this browser was given" in reply.body) == (403, True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import stat
 from urllib.parse import urlsplit
@@ -105,7 +106,7 @@ def test_large_list_is_looked_through_aside(service):
 
 
 def test_generation_of_documents_is_shown_with_its_plan_and_counts(service, settings):
-    """Several documents become one data set; plan, counts, windows and links are told."""
+    """Several documents become one data set; plan, counts, windows and links are told, and each step as it comes."""
     one = service.post(DOCUMENTS, TEXT, File_Name="mill.txt", Content_Type="text/plain").object["id"]
     two = service.post(DOCUMENTS, chunks(6, "Eva Lund")).object["id"]
     body = {"documents": [one, two[:12]], "types": {"simple": 4, "numeric": 2}, "window_scope": "document"}
@@ -113,7 +114,14 @@ def test_generation_of_documents_is_shown_with_its_plan_and_counts(service, sett
     told = reply.object
     assert (reply.status, told["status"], told["plan"]["generator"]) == (202, "pending", "cloze")
     assert reply.headers["location"] == f"{GENERATIONS}/{told['id']}"
-    work_off(settings)
+    with service.events(told["links"]["events"]) as events:
+        assert [next(events).get("event") for _ in range(2)] == [None, "state"]
+        work_off(settings)
+        rest = [(each["event"], json.loads(each["data"])) for each in events if "event" in each]
+    assert {kind for kind, _ in rest} == {"state", "step", "progress"}
+    assert {data["total"] for kind, data in rest if kind == "progress"} == {6}  # as often as heartbeats find news
+    assert (rest[-1][1]["status"], rest[-1][1]["message"]) == ("completed", "all of it is done")
+    assert not any("benchmark" in data for _, data in rest)
     shown = service.get(reply.headers["location"]).object
     assert (shown["status"], shown["requested"], shown["accepted"]) == ("completed", 6, 6)
     assert [each["id"] for each in shown["documents"]] == [one, two]
@@ -142,7 +150,8 @@ def test_generation_of_what_cannot_be_is_refused_whole(service):
 def test_generation_is_called_off(service, settings):
     """DELETE ends a generation that waits; a second one is 409, no worker begins it, and no run is waited for."""
     job = service.post("/post_json", chunks(3, "Uno Brin")).object["job_id"]
-    assert service.ask("DELETE", f"{GENERATIONS}/{job}").object["status"] == "cancelled"
+    ended = service.ask("DELETE", f"{GENERATIONS}/{job}").object
+    assert (ended["status"], ended["mlflow_sync"]) == ("cancelled", "off")
     again = service.ask("DELETE", f"{GENERATIONS}/{job}")
     assert (again.status, again.object["message"]) == (409, f"generation {job} is over: cancelled")
     assert service.get(f"{GENERATIONS}/{job}/run").object["message"].endswith("it was cancelled")
@@ -200,7 +209,8 @@ def test_lists_go_on_by_their_cursors(service, made):
 
 
 def test_edits_of_a_named_data_set_become_its_next_version(service, settings):
-    """Rows that were added, changed and taken away are counted; the version before stays as it was."""
+    """Rows that were added, changed and taken away are counted, from the latest version, or from that which is named as
+    edited; the version before stays as it was."""
     made = generated(service, settings, builder="Nils Elm", File_Name="towers.json")
     dataset = made["dataset_id"]
     lines = service.get(f"{DATASETS}/{dataset}/download?format=jsonl").body.splitlines()
@@ -212,8 +222,17 @@ def test_edits_of_a_named_data_set_become_its_next_version(service, settings):
     told = service.get(path(reply.object["status_url"])).object
     assert (told["changed"], told["removed"], told["added"]) == (1, 1, 0)
     assert (told["dataset_id"], told["dataset_version"], told["run_id"] is None) == (dataset, 2, False)
+    with service.events(told["links"]["events"]) as events:
+        assert json.loads(list(events)[-1]["data"])["status"] == "completed"
     counts = [each["count"] for each in service.get(f"{DATASETS}/{dataset}/versions").object["items"]]
     assert counts == [len(lines) - 1, len(lines)]
+    body, headers = multipart(b"\n".join([changed, *lines[1:]]) + b"\n", filename="edited.jsonl")
+    assert service.post(f"{DATASETS}/{dataset}/edits?version=3", body, **headers).status == 404
+    reply = service.post(f"{DATASETS}/{dataset}/edits?version=1", body, **headers)
+    work_off(settings)
+    told = service.get(path(reply.object["status_url"])).object
+    counted = ("dataset_version", "parent_version", "changed", "removed", "added")
+    assert [told[name] for name in counted] == [3, 1, 1, 0, 0]
 
 
 def test_edits_come_as_parquet_too(service, settings):
@@ -225,7 +244,9 @@ def test_edits_come_as_parquet_too(service, settings):
     assert (reply.status, reply.object["questions"]) == (202, made["accepted"]), reply.body
     work_off(settings)
     told = service.get(path(reply.object["status_url"])).object
-    assert (told["unchanged"], told["dataset_version"]) == (made["accepted"], 1)
+    assert (told["status"], told["unchanged"], told["dataset_version"]) == ("completed", made["accepted"], 1)
+    assert (told["added"], told["changed"], told["removed"]) == (0, 0, 0)
+    assert (told["note"], told["run_id"]) == ("nothing was changed: version 1 stays", made["run_id"])
 
 
 def test_formula_cells_are_defused_on_download(service, settings):

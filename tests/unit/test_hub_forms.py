@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from answering_values import some_known, some_submission, some_unit
+from answering_values import some_job, some_known, some_submission, some_unit
 from evaltrail.api.hub_accounts import job_object
 from evaltrail.api.hub_entries import document_of, merged, with_tags
 from evaltrail.api.hub_jobs import lines_since
@@ -112,6 +112,14 @@ def test_job_of_a_collection_holds_its_benchmarks_there():
     assert (told["benchmarks"], told["collection"]["id"]) == (None, "c")
     assert [each["id"] for each in told["collection"]["benchmarks"]] == ["b0", "b1"]
     assert [each["benchmark_index"] for each in told["status"]["benchmarks"]] == [0, 1]
+
+
+@pytest.mark.parametrize(("job", "told"), [("cancelling", "running"), ("cancelled", "cancelled")])
+def test_a_job_is_over_before_the_last_of_its_benchmarks(job, told):
+    """Clients stop waiting when every benchmark has ended, though what is there is still being landed."""
+    known = some_known(some_unit(state="cancelled"), job=some_job(state=job))
+    status = job_object(tell(known, ""), "")["status"]
+    assert (status["state"], [each["status"] for each in status["benchmarks"]]) == (told, [told])
 
 
 def test_lines_since_a_moment():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from base64 import b64encode
+from datetime import UTC, datetime
 
 import pytest
 
@@ -16,6 +18,7 @@ from evaltrail.server.guards import guarded
 from evaltrail.server.hosts import HostGuard
 from evaltrail.server.limits import BodyLimit, RateLimit, TokenBuckets
 from evaltrail.server.request_log import RequestLog
+from evaltrail.store.api_keys import ApiKey
 
 
 def settings(**environ):
@@ -116,6 +119,23 @@ def test_our_own_pages_may_speak(origin, host):
     assert call(host_guard(), "POST", host=host, origin=origin).status == 200
 
 
+@pytest.mark.parametrize(("origin", "status"), [("https://evil.example", 403), ("http://127.0.0.1:8000", 200)])
+def test_a_password_that_the_browser_adds_by_itself_opens_nothing_to_other_pages(origin, status):
+    """A form of a strange page is refused before its key is looked up, however good that is."""
+    account = ApiKey(id="k", name="me", role="submit", created_at=datetime.now(UTC))
+    looks = []
+
+    def find(key):
+        looks.append(key)
+        return account
+
+    app = guarded(answer, settings(auth="keys"), find, write=lambda _: None)
+    password = "Basic " + b64encode(b"me:the-key").decode()
+    found = call(app, "POST", "/", origin=origin, authorization=password, accept="text/html")
+    assert (found.status, looks) == (status, ["the-key"] if status == 200 else [])
+    assert status == 200 or found.json["code"] == "bad_origin"
+
+
 def test_an_allowed_origin_is_let_in_by_cors():
     """The preflight needs no key; the answer says which origin may read it."""
     guard = host_guard(allowed_origins="https://ui.example")
@@ -170,6 +190,7 @@ def test_a_websocket_is_closed():
         ("POST", "/post_json", "submit"),
         ("POST", "/evaluate_model", "submit"),
         ("POST", "/upload_data_generation_edits", "submit"),
+        ("POST", "/edited_questions", "submit"),
         ("POST", "/api/v1/documents", "submit"),
         ("DELETE", "/api/v1/generations/g", "submit"),
         ("POST", "/api/v1/datasets/d/evaluations", "submit"),

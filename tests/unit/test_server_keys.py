@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
 from datetime import UTC, datetime
 
 import pytest
@@ -59,6 +60,10 @@ def test_a_role_opens_what_it_names(method, path, statuses):
         ({"authorization": ""}, 'Bearer realm="evaltrail"'),
         ({"authorization": "admin"}, 'Bearer realm="evaltrail"'),
         ({"authorization": "Basic admin"}, 'Bearer realm="evaltrail"'),
+        ({"authorization": "Basic YWRtaW4="}, 'Bearer realm="evaltrail"'),
+        ({"authorization": "Basic YWRtaW46"}, 'Bearer realm="evaltrail"'),
+        ({"authorization": f"Basic {'YWRt' * 500}"}, 'Bearer realm="evaltrail"'),
+        ({"authorization": "Basic YWRtaW46bm9ib2R5"}, 'Bearer realm="evaltrail", error="invalid_token"'),
         ({"authorization": "Bearer "}, 'Bearer realm="evaltrail"'),
         ({"authorization": f"Bearer {'x' * 500}"}, 'Bearer realm="evaltrail"'),
         ({"authorization": "Bearer nobody"}, 'Bearer realm="evaltrail", error="invalid_token"'),
@@ -75,6 +80,54 @@ def test_without_a_good_key_nothing_is_told(given, challenge):
 def test_the_scheme_is_written_in_any_case():
     """RFC 9110: schemes are compared without regard to case."""
     assert call(guard(Store()), authorization="bearer  read ").status == 200
+
+
+def as_password(key, user=""):
+    """What a browser makes of a user name and a key (RFC 7617)."""
+    return "Basic " + b64encode(f"{user}:{key}".encode()).decode()
+
+
+@pytest.mark.parametrize("user", ["", "me", "\u00e9", "admin"])
+def test_a_browser_gives_the_key_as_its_password(user):
+    """Under any user name; the key alone decides what is opened, and the log does not have it."""
+    lines = []
+    app = RequestLog(KeyGuard(answer, Store().find), lines.append)
+    found = [call(app, "POST", authorization=as_password(role, user)) for role in ROLES]
+    assert [each.status for each in found] == [403, 200, 200]
+    assert as_password("submit", user).split()[1].encode() not in b"".join(lines)
+
+
+def challenges(method="GET", **headers):
+    """The lines of WWW-Authenticate that a stranger is told."""
+    found = []
+
+    async def watched(scope, receive, send):
+        async def tell(message):
+            found.extend(value.decode() for name, value in message.get("headers", ()) if name == b"www-authenticate")
+            await send(message)
+
+        await guard(Store())(scope, receive, tell)
+
+    call(watched, method, **headers)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("method", "accept", "schemes"),
+    [
+        ("GET", "text/html,application/xhtml+xml,*/*;q=0.8", ["Bearer", "Basic"]),
+        ("POST", "text/html,application/xhtml+xml,*/*;q=0.8", ["Bearer", "Basic"]),
+        ("GET", "*/*", ["Bearer"]),
+        ("GET", "application/json", ["Bearer"]),
+        ("GET", "text/event-stream", ["Bearer"]),
+        ("DELETE", "text/html", ["Bearer"]),
+        ("GET", "", ["Bearer"]),
+    ],
+)
+def test_only_who_goes_to_a_page_is_asked_for_a_password(method, accept, schemes):
+    """In a line of its own, as browsers read one challenge a line; programs are told of Bearer alone."""
+    given = {"accept": accept} if accept else {}
+    assert [each.partition(" ")[0] for each in challenges(method, **given)] == schemes
 
 
 @pytest.mark.parametrize("path", ["/health", "/ready"])

@@ -18,7 +18,7 @@ from evaltrail.api.form import read_form
 from evaltrail.api.kept_pages import kept_page
 from evaltrail.api.links import path_of
 from evaltrail.api.question_objects import dataset_object, version_object
-from evaltrail.api.question_wire import DatasetEvaluationForm, DownloadQuery
+from evaltrail.api.question_wire import DatasetEvaluationForm, DownloadQuery, EditsQuery
 from evaltrail.api.replies import QueryForm, WholeFile, json_reply, read_query, understood
 from evaltrail.api.request_record import record_of
 from evaltrail.api.submissions import REPLAYED_HEADER, idempotency_key
@@ -76,9 +76,10 @@ class DatasetRoutes:
 
     async def edit(self, request: Request) -> Response:
         """Send edited questions of a data set: the file of a form, which makes a new version."""
-        read_query(QueryForm, request)
-        stored = await run_sync(self._store.get, _id(request))
-        return await take_edits(request, self._backend, dataset_id=stored.id)
+        query = read_query(EditsQuery, request)
+        version = await run_sync(self._store.version, _id(request), query.version)
+        named = version.dataset_id if query.version is None else f"{version.dataset_id}@{query.version}"
+        return await take_edits(request, self._backend, dataset_id=named)
 
     async def evaluate(self, request: Request) -> Response:
         """Evaluate a model on a data set."""

@@ -11,10 +11,10 @@ from evaltrail.api.kept_pages import kept_page
 from evaltrail.api.links import path_of
 from evaltrail.api.llm_eval_headers import FILE_NAME, header_text
 from evaltrail.api.question_objects import DOCUMENTS, document_object, kept_object
-from evaltrail.api.received import received_body, received_form
 from evaltrail.api.replies import QueryForm, json_reply, read_query
 from evaltrail.core.errors import InputError
 from evaltrail.generation.documents.formats import Kind
+from evaltrail.service.submitting.received import received_body, received_form
 from evaltrail.service.submitting.upload_desk import KeptDocument
 
 _KINDS: dict[str, Kind] = {
@@ -57,15 +57,16 @@ class DocumentRoutes:
         return json_reply(document_object(self._store.get(str(request.path_params["document_id"]))))
 
     async def _kept(self, request: Request) -> KeptDocument:
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        media_type = request.headers.get("content-type", "")
+        kind = media_type.partition(";")[0].strip().lower()
         name = header_text(request, FILE_NAME)
         if kind == "multipart/form-data":
-            async with received_form(request, self._store) as form:
+            async with received_form(media_type, request.stream(), self._store) as form:
                 sent = form.only_file("file")
                 return await run_sync(self._desk.keep, sent.path, sent.name or name)
         known = None if name else _KINDS.get(kind)
         if not name and known is None:
             hint = "send File-Name: manual.pdf, or a Content-Type that tells the format"
             raise InputError("nothing says what the document is", where="File-Name", hint=hint)
-        async with received_body(request, self._store) as file:
+        async with received_body(request.stream(), self._store) as file:
             return await run_sync(self._desk.keep, file, name, known)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import partial
 
 from anyio.to_thread import run_sync
@@ -12,15 +11,10 @@ from starlette.responses import Response
 from evaltrail.api.backend import Backend
 from evaltrail.api.links import address_of, path_of
 from evaltrail.api.question_objects import EDITS
-from evaltrail.api.received import SentForm, received_form
 from evaltrail.api.replies import json_reply
 from evaltrail.api.request_record import record_of
 from evaltrail.api.submissions import REPLAYED_HEADER, idempotency_key
-from evaltrail.core.errors import InputError
-from evaltrail.core.ids import nearest
-
-_RUN = re.compile(r"[0-9a-f]{32}")
-_KNOWN = ("run_id",)
+from evaltrail.service.submitting.received import received_form
 
 
 async def take_edits(request: Request, backend: Backend, *, dataset_id: str = "") -> Response:
@@ -29,16 +23,18 @@ async def take_edits(request: Request, backend: Backend, *, dataset_id: str = ""
     Args:
         request: brings a form with ``file``, and ``run_id`` where they go into a run that there is.
         backend: what is spoken to.
-        dataset_id: that was edited; empty = the questions tell.
+        dataset_id: that was edited, with ``@N`` where a version of it was; empty = the questions tell.
 
     Raises:
         InputError: the form or its file cannot be used.
         StorageError: the disk or the database refuses.
     """
     key = idempotency_key(request)
-    async with received_form(request, backend.documents) as form:
+    media_type = request.headers.get("content-type", "")
+    async with received_form(media_type, request.stream(), backend.documents) as form:
         sent = form.only_file("file")
-        run_id = _run_id(form)
+        form.check_fields("run_id")
+        run_id = form.fields.get("run_id", "").strip()
         take = partial(
             backend.desk.take_edits,
             sent.content,
@@ -62,15 +58,3 @@ async def take_edits(request: Request, backend: Backend, *, dataset_id: str = ""
         "run_id": run_id or None,
     }
     return json_reply(told, 202, headers if started.is_new else {**headers, REPLAYED_HEADER: "true"})
-
-
-def _run_id(form: SentForm) -> str:
-    others = [name for name in form.fields if name not in _KNOWN]
-    if others:
-        hint = nearest(others[0][:60], ("file", *_KNOWN)) or "known are file and run_id"
-        raise InputError(f"unknown field {others[0]!r:.60}", code="bad_form", where=others[0][:60], hint=hint)
-    run_id = form.fields.get("run_id", "").strip()
-    if run_id and not _RUN.fullmatch(run_id):
-        hint = "take the 32 hex digits from MLflow's page of the run, or leave it out for a new run"
-        raise InputError(f"{run_id!r:.60} is no run's id", code="bad_run_id", where="run_id", hint=hint)
-    return run_id

@@ -1,4 +1,4 @@
-"""EventFeed: who follows evaluations; one look at the table a moment for all of them, however many there are."""
+"""EventFeed: who follows jobs; one look at the table a moment for all of them, however many there are."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST_READERS = 4
 
 
 class _Watch:
-    """Those who follow one evaluation."""
+    """Those who follow one job."""
 
     def __init__(self) -> None:
         self.after = 0
@@ -31,10 +31,10 @@ class _Watch:
 
 
 class EventFeed:
-    """Lets any number of clients of one event loop follow evaluations.
+    """Lets any number of clients of one event loop follow evaluations and generations.
 
     Args:
-        read: what happened to an evaluation after an event, some at a time; called in threads.
+        read: what happened to a job after an event, some at a time; called in threads.
         poll_s: between two looks at the table.
         heartbeat_s: after which a client that was told nothing is told that the line stands.
     """
@@ -54,24 +54,24 @@ class EventFeed:
         self._threads = CapacityLimiter(_MOST_READERS)
         self._is_closed = False
 
-    async def follow(self, evaluation_id: str, after: int) -> AsyncIterator[Happening | None]:
-        """What happens to an evaluation until it is over or the feed is closed; None = nothing yet, the line stands.
+    async def follow(self, job_id: str, after: int) -> AsyncIterator[Happening | None]:
+        """What happens to a job until it is over or the feed is closed; None = nothing yet, the line stands.
 
         Args:
-            evaluation_id: its whole id.
+            job_id: its whole id, which is that of the evaluation or the generation.
             after: the last event that is known already; 0 = none.
 
         Raises:
-            InputError: there is no such evaluation any more.
+            InputError: there is no such job any more.
             StorageError: the table is away.
         """
         bell = asyncio.Event()
-        watch = self._watches.setdefault(evaluation_id, _Watch())
+        watch = self._watches.setdefault(job_id, _Watch())
         watch.bells.add(bell)
         try:
             while not self._is_closed:
                 bell.clear()
-                found = await run_sync(self._read, evaluation_id, after, limiter=self._threads)
+                found = await run_sync(self._read, job_id, after, limiter=self._threads)
                 for event in found.events:
                     yield event
                 after = found.after
@@ -86,7 +86,7 @@ class EventFeed:
         finally:
             watch.bells.discard(bell)
             if not watch.bells:
-                self._watches.pop(evaluation_id, None)
+                self._watches.pop(job_id, None)
 
     def close(self) -> None:
         """End all lines, and take no new ones."""
@@ -120,7 +120,7 @@ class EventFeed:
                     watch.ring()
 
     def _newest(self, known: dict[str, int]) -> dict[str, int]:
-        """The evaluations of which there is something to read, each with its newest event."""
+        """The jobs of which there is something to read, each with its newest event."""
         found: dict[str, int] = {}
         for name, after in known.items():
             try:

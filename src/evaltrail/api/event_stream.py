@@ -1,8 +1,8 @@
-"""/api/v1/evaluations/{evaluation_id}/events: what happens to an evaluation, as server-sent events (WHATWG HTML)."""
+"""/events of an evaluation, a generation or edits: what happens to it, as server-sent events (WHATWG HTML)."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import msgspec
 from anyio.to_thread import run_sync
@@ -21,6 +21,10 @@ _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 _LARGEST_ID = 2**63 - 1
 
 
+LAST_EVENT = {"Last-Event-ID": "the last event that is known already"}
+EVENT_STREAM = "text/event-stream"
+
+
 class EventRoutes:
     """Streams events.
 
@@ -30,20 +34,32 @@ class EventRoutes:
 
     def __init__(self, backend: Backend) -> None:
         self._answers = backend.answers
+        self._generations = backend.generations
         self._feed = backend.feed
 
-    async def events(self, request: Request) -> Response:
+    async def evaluation(self, request: Request) -> Response:
         """Follow an evaluation: server-sent events from its beginning, or from after Last-Event-ID, to its end."""
+        return await self._follow(request, "evaluation_id", lambda given: self._answers.evaluation(given).id)
+
+    async def generation(self, request: Request) -> Response:
+        """Follow a generation: server-sent events from its beginning, or from after Last-Event-ID, to its end."""
+        return await self._follow(request, "generation_id", lambda given: self._generations.generation(given).id)
+
+    async def edits(self, request: Request) -> Response:
+        """Follow edited questions: server-sent events from their upload, or from after Last-Event-ID, to their end."""
+        return await self._follow(request, "job_id", lambda given: self._generations.edits(given).id)
+
+    async def _follow(self, request: Request, name: str, whole_id: Callable[[str], str]) -> Response:
         read_query(QueryForm, request)
         after = _last_event(request)
-        account = await run_sync(self._answers.evaluation, str(request.path_params["evaluation_id"]))
-        record_of(request.scope).job_id = account.id
-        return StreamingResponse(self._stream(account.id, after), 200, _HEADERS, "text/event-stream")
+        job_id = await run_sync(whole_id, str(request.path_params[name]))
+        record_of(request.scope).job_id = job_id
+        return StreamingResponse(self._stream(job_id, after), 200, _HEADERS, EVENT_STREAM)
 
-    async def _stream(self, evaluation_id: str, after: int) -> AsyncIterator[bytes]:
+    async def _stream(self, job_id: str, after: int) -> AsyncIterator[bytes]:
         yield _RETRY
         try:
-            async for happening in self._feed.follow(evaluation_id, after):
+            async for happening in self._feed.follow(job_id, after):
                 yield _HEARTBEAT if happening is None else sent_event(happening)
         except EvaltrailError as error:  # the answer has begun: the client asks again, and is then told by a status
             yield b": ended early, %s\n\n" % error.code.encode()

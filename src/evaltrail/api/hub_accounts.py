@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from evaltrail.api.accounts import Wire
 from evaltrail.bundle.layout import LEFT
+from evaltrail.jobs.states import ENDED
 from evaltrail.service.answering.account import BenchmarkAccount, EvaluationAccount, Problem, RunAccount
 from evaltrail.service.answering.results import ArtifactAccount, BenchmarkResults, EvaluationResults, MetricResult
 
@@ -34,7 +35,7 @@ def job_object(account: EvaluationAccount, prefix: str, results: EvaluationResul
         "status": {
             "state": account.state,
             "message": _message("; ".join((account.message.message, *account.warnings)), account.message.message_code),
-            "benchmarks": [_status(each) for each in account.benchmarks],
+            "benchmarks": [_status(each, is_settling=_is_settling(account)) for each in account.benchmarks],
         },
         "results": _results(account, results),
         "name": account.name,
@@ -62,12 +63,17 @@ def _asked(benchmark: BenchmarkAccount) -> Wire:
     }
 
 
-def _status(benchmark: BenchmarkAccount) -> Wire:
+def _is_settling(account: EvaluationAccount) -> bool:
+    """Whether all benchmarks have ended and the job has not, which the clients would take for over."""
+    return account.state not in ENDED and all(each.state in ENDED for each in account.benchmarks)
+
+
+def _status(benchmark: BenchmarkAccount, *, is_settling: bool) -> Wire:
     return {
         "id": benchmark.id,
         "provider_id": benchmark.provider_id,
         "benchmark_index": benchmark.index,
-        "status": benchmark.state,
+        "status": "running" if is_settling else benchmark.state,
         "phase": benchmark.phase,
         "progress": benchmark.progress,
         "error_message": _problem(benchmark.error),

@@ -20,7 +20,6 @@ from evaltrail.api.llm_eval_headers import (
     shown,
 )
 from evaltrail.api.question_objects import GENERATIONS
-from evaltrail.api.received import received_body
 from evaltrail.api.replies import QueryForm, check_json_type, json_reply, read_query
 from evaltrail.api.request_record import record_of
 from evaltrail.api.submissions import REPLAYED_HEADER, idempotency_key
@@ -28,6 +27,7 @@ from evaltrail.core.errors import EvaltrailError, InputError, PartialError
 from evaltrail.core.submission import BenchmarkChoice, SubmissionRequest
 from evaltrail.service.submitting.dataset_choice import DATASET
 from evaltrail.service.submitting.generation_order import model_choice
+from evaltrail.service.submitting.received import received_body
 from evaltrail.service.submitting.upload_desk import JsonOrder, StartedGeneration
 
 _EVALUATIONS = "/api/v1/evaluations"
@@ -57,7 +57,7 @@ class LlmEvalRoutes:
             key=idempotency_key(request),
         )
         try:
-            async with received_body(request, self._backend.documents) as file:
+            async with received_body(request.stream(), self._backend.documents) as file:
                 started = await run_sync(self._backend.desk.generate_from_json, file, order)
         except (InputError, PartialError) as error:
             _place_in_headers(error)

@@ -114,4 +114,4 @@ def _job_object(account: QuestionJob) -> Wire:
 
 def _links(account: QuestionJob, own: str) -> dict[str, str]:
     dataset = {"dataset": f"{DATASETS}/{account.dataset_id}"} if account.dataset_id else {}
-    return {"self": own, "run": f"{own}/run", **dataset}
+    return {"self": own, "run": f"{own}/run", "events": f"{own}/events", **dataset}

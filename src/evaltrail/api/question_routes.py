@@ -9,12 +9,14 @@ from evaltrail.api.datasets import DatasetRoutes
 from evaltrail.api.description import question_examples
 from evaltrail.api.documents import DocumentRoutes
 from evaltrail.api.endpoint import Endpoint, Wire
+from evaltrail.api.event_stream import EVENT_STREAM, LAST_EVENT, EventRoutes
 from evaltrail.api.generations import GenerationRoutes
 from evaltrail.api.llm_eval import LlmEvalRoutes
 from evaltrail.api.question_objects import DATASETS, DOCUMENTS, EDITS, GENERATIONS
 from evaltrail.api.question_wire import (
     DatasetEvaluationForm,
     DownloadQuery,
+    EditsQuery,
     GenerationForm,
     GenerationsQuery,
     ListQuery,
@@ -56,7 +58,14 @@ _DOCUMENT: Wire = {"type": "object", "required": ["file"], "properties": {"file"
 
 def question_endpoints(backend: Backend) -> tuple[Endpoint, ...]:
     """Every endpoint that has to do with questions."""
-    return (*_seed(backend), *_documents(backend), *_generations(backend), *_datasets(backend), *_runs(backend))
+    return (
+        *_seed(backend),
+        *_documents(backend),
+        *_generations(backend),
+        *_datasets(backend),
+        *_runs(backend),
+        *_events(backend),
+    )
 
 
 def _seed(backend: Backend) -> tuple[Endpoint, ...]:
@@ -135,7 +144,7 @@ def _datasets(backend: Backend) -> tuple[Endpoint, ...]:
         get(path=one, handler=routes.show),
         get(path=f"{one}/versions", handler=routes.versions),
         get(path=f"{one}/download", handler=routes.download, query=DownloadQuery, media_type="text/csv"),
-        post(path=f"{one}/edits", handler=routes.edit, contents={"multipart/form-data": _FILE}),
+        post(path=f"{one}/edits", handler=routes.edit, query=EditsQuery, contents={"multipart/form-data": _FILE}),
         post(
             path=f"{one}/evaluations",
             handler=routes.evaluate,
@@ -152,4 +161,13 @@ def _runs(backend: Backend) -> tuple[Endpoint, ...]:
         get(path="/api/v1/evaluations/{evaluation_id}/run", handler=routes.evaluation),
         get(path=f"{GENERATIONS}/{{generation_id}}/run", handler=routes.generation),
         get(path=f"{EDITS}/{{job_id}}/run", handler=routes.edits),
+    )
+
+
+def _events(backend: Backend) -> tuple[Endpoint, ...]:
+    routes = EventRoutes(backend)
+    get = partial(Endpoint, method="GET", tag=_TAG, refusals=(404, 422), query=QueryForm, headers=LAST_EVENT)
+    return (
+        get(path=f"{GENERATIONS}/{{generation_id}}/events", handler=routes.generation, media_type=EVENT_STREAM),
+        get(path=f"{EDITS}/{{job_id}}/events", handler=routes.edits, media_type=EVENT_STREAM),
     )

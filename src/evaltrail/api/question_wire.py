@@ -22,6 +22,7 @@ Chunks = Annotated[int, Field(ge=1, le=_MOST_OF_WINDOW)]
 Price = Annotated[float, Field(ge=0, le=1e6)]
 PageLimit = Annotated[int, Field(ge=1, le=100)]
 Cursor = Annotated[str, Field(max_length=500, description="next_cursor of the page before")]
+VersionNumber = Annotated[int, Field(ge=1, le=10**8)]
 Mode = Literal["closed_book", "oracle_context", "noisy_context", "rag_endpoint"]
 
 
@@ -42,7 +43,15 @@ class DownloadQuery(QueryForm):
     """Which file of a data set is wanted."""
 
     format: Literal["csv", "jsonl", "parquet"] = "csv"
-    version: Annotated[int, Field(ge=1, le=10**8)] | None = Field(default=None, description="left out = the latest")
+    version: VersionNumber | None = Field(default=None, description="left out = the latest")
+
+
+class EditsQuery(QueryForm):
+    """Which version of a data set was edited."""
+
+    version: VersionNumber | None = Field(
+        default=None, description="that was edited, of which others may have made versions since; left out = the latest"
+    )
 
 
 class GenerationForm(Form):
@@ -117,7 +126,7 @@ class DatasetEvaluationForm(Form):
 
     model: ModelForm | Word = Field(description="SERVER/NAME, NAME of the server openai, or an object")
     mode: Mode = "oracle_context"
-    version: Annotated[int, Field(ge=1, le=10**8)] | None = Field(default=None, description="left out = the latest")
+    version: VersionNumber | None = Field(default=None, description="left out = the latest")
     config: Options | None = Field(default=None, description="settings as of a benchmark: limit, judge, ...")
     name: Text | None = None
     tags: Tags | None = None

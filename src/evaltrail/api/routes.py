@@ -14,7 +14,7 @@ from evaltrail.api.catalog import BenchmarksQuery, CatalogRoutes
 from evaltrail.api.description import examples
 from evaltrail.api.endpoint import Endpoint
 from evaltrail.api.evaluations import EvaluationRoutes, LogsQuery, PageQuery, SamplesQuery
-from evaltrail.api.event_stream import EventRoutes
+from evaltrail.api.event_stream import EVENT_STREAM, LAST_EVENT, EventRoutes
 from evaltrail.api.health import HealthRoutes
 from evaltrail.api.hub_routes import hub_endpoints
 from evaltrail.api.pages import docs
@@ -130,9 +130,9 @@ def _evaluations(backend: Backend) -> tuple[Endpoint, ...]:
         get(path=f"{_ONE}/logs", handler=routes.logs, query=LogsQuery, media_type="text/plain"),
         get(
             path=f"{_ONE}/events",
-            handler=EventRoutes(backend).events,
-            headers={"Last-Event-ID": "the last event that is known already"},
-            media_type="text/event-stream",
+            handler=EventRoutes(backend).evaluation,
+            headers=LAST_EVENT,
+            media_type=EVENT_STREAM,
         ),
     )
 

@@ -62,7 +62,7 @@ class Settings:
     durability: Literal["normal", "full"] = "normal"
     """EVALTRAIL_DURABILITY: what an accepted job survives; see ``store.engines.Durability``."""
     lease_s: float = 60.0
-    """EVALTRAIL_LEASE_SECONDS: how long a unit is lent to a worker, which gives a sign of life every third of it."""
+    """EVALTRAIL_LEASE_SECONDS: how long a unit is lent to a worker, which gives three signs of life in it at least."""
     environ: Mapping[str, str]
     """Every variable, the process's own before those of the .env file; keys are looked up here, late."""
 

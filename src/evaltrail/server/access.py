@@ -11,9 +11,9 @@ _LOOKING = frozenset({"GET", "HEAD", "OPTIONS"})
 _EVALUATIONS = ["api", "v1", "evaluations"]
 _QUESTIONS = ({"api"}, {"v1"}, {"documents", "generations", "datasets", "edits"})
 """Whoever may start an evaluation may make its questions too."""
-_SEED = frozenset({"", "post_json", "upload_data_generation_edits", "evaluate_model"})
-"""Paths of seed 003."""
-_UPLOADS = frozenset({"post_json", "upload_data_generation_edits", "api/v1/documents"})
+_SEED = frozenset({"", "post_json", "upload_data_generation_edits", "edited_questions", "evaluate_model"})
+"""Paths of seed 003, and those of its forms."""
+_UPLOADS = frozenset({"post_json", "upload_data_generation_edits", "edited_questions", "api/v1/documents"})
 _CATALOGS = ("collections", "providers")
 
 

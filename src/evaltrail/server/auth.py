@@ -1,9 +1,10 @@
-"""KeyGuard: who may do what, by the key in Authorization (RFC 6750)."""
+"""KeyGuard: who may do what, by the key in Authorization: alone (RFC 6750), or as a browser's password (RFC 7617)."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+from base64 import b64decode
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ _MOST_REMEMBERED = 4096
 _REFUSALS_A_MINUTE = 300
 """Of one address: a look at the store for each guess must not keep others from it."""
 _LONGEST_KEY = 200
+_LONGEST_CREDENTIALS = 1000
+"""A user name and a key in base64."""
 
 
 class KeyGuard:
@@ -49,7 +52,7 @@ class KeyGuard:
         if scope["type"] != "http" or is_open_path(scope["path"]):
             await self._app(scope, receive, send)
             return
-        key = _bearer(scope)
+        key = _given_key(scope)
         digest = hashlib.sha256(key).digest()
         if not self._keys.has_met(digest) and (wait_s := self._refusals.wait_s(address_of(scope))):
             await refuse_for_now(scope, send, wait_s, "too many requests without a key that is known")
@@ -140,23 +143,45 @@ class RememberedKeys:
         return account
 
 
-def _bearer(scope: Scope) -> bytes:
+def _given_key(scope: Scope) -> bytes:
     """The key in Authorization; empty where there is none that could be one."""
-    scheme, _, key = (header(scope, b"authorization") or b"").partition(b" ")
-    key = key.strip()
-    return key if scheme.lower() == b"bearer" and len(key) <= _LONGEST_KEY else b""
+    scheme, _, given = (header(scope, b"authorization") or b"").partition(b" ")
+    key = given.strip()
+    if scheme.lower() == b"basic":
+        key = _password(key)
+    elif scheme.lower() != b"bearer":
+        key = b""
+    return key if len(key) <= _LONGEST_KEY else b""
+
+
+def _password(credentials: bytes) -> bytes:
+    """What stands behind the user name; empty where that cannot be told."""
+    if len(credentials) > _LONGEST_CREDENTIALS:
+        return b""
+    try:
+        return b64decode(credentials, validate=True).partition(b":")[2]
+    except ValueError:
+        return b""
+
+
+def _goes_to_page(scope: Scope) -> bool:
+    """Whether a browser goes to a page: it is told that it may ask for a password, which it then sends by itself."""
+    return scope["method"] in {"GET", "POST"} and b"text/html" in (header(scope, b"accept") or b"").lower()
 
 
 async def _refuse_stranger(scope: Scope, send: Send, *, has_key: bool) -> None:
     message = "the key is not known, or was revoked" if has_key else "a key is needed"
-    challenge = 'Bearer realm="evaltrail"' + (', error="invalid_token"' if has_key else "")
+    told = [("WWW-Authenticate", 'Bearer realm="evaltrail"' + (', error="invalid_token"' if has_key else ""))]
     hint = "send Authorization: Bearer KEY; `evaltrail keys add NAME --role submit` makes one"
-    told = {"WWW-Authenticate": challenge}
+    if _goes_to_page(scope):
+        # a line of its own: browsers read one challenge a line
+        told.append(("WWW-Authenticate", 'Basic realm="evaltrail", charset="UTF-8"'))
+        hint = "load the page again and give the key as the password; `evaltrail keys add NAME --role submit` makes one"
     await refuse(scope, send, status=401, code="unauthorized", message=message, hint=hint, headers=told)
 
 
 async def _refuse_while_away(scope: Scope, send: Send, error: EvaltrailError) -> None:
     message = "keys cannot be looked up just now"
     hint = f"send it again in {AWAY_RETRY_S} s"
-    told = {"Retry-After": str(AWAY_RETRY_S)}
+    told = [("Retry-After", str(AWAY_RETRY_S))]
     await refuse(scope, send, status=503, code=error.code, message=message, hint=hint, headers=told)

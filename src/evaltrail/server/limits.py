@@ -195,7 +195,7 @@ async def refuse_for_now(scope: Scope, send: Send, wait_s: float, message: str) 
     """
     seconds = str(max(1, math.ceil(wait_s)))
     hint = f"send it again in {seconds} s; the operator sets EVALTRAIL_RATE_LIMIT"
-    told = {"Retry-After": seconds}
+    told = [("Retry-After", seconds)]
     await refuse(scope, send, status=429, code="rate_limited", message=message, hint=hint, headers=told)
 
 

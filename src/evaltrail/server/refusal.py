@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from evaltrail.api.problems import MEDIA_TYPE, Problem
@@ -12,11 +11,16 @@ from evaltrail.api.request_record import record_of
 if TYPE_CHECKING:
     from starlette.types import Scope, Send
 
-_NOTHING: Mapping[str, str] = MappingProxyType({})
-
 
 async def refuse(
-    scope: Scope, send: Send, *, status: int, code: str, message: str, hint: str, headers: Mapping[str, str] = _NOTHING
+    scope: Scope,
+    send: Send,
+    *,
+    status: int,
+    code: str,
+    message: str,
+    hint: str,
+    headers: Sequence[tuple[str, str]] = (),
 ) -> None:
     """Answer with a problem.
 
@@ -27,14 +31,14 @@ async def refuse(
         code: a stable word for programs.
         message: what is wrong.
         hint: the next step.
-        headers: further ones.
+        headers: further ones, each a line.
     """
     problem = Problem(
         status=status, code=code, message=message, hint=hint, instance=scope["path"], request_id=record_of(scope).id
     )
     body = problem.body()
-    fields = {"Content-Type": MEDIA_TYPE, "Content-Length": str(len(body)), **headers}
-    encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in fields.items()]
+    fields = [("Content-Type", MEDIA_TYPE), ("Content-Length", str(len(body))), *headers]
+    encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in fields]
     await send({"type": "http.response.start", "status": status, "headers": encoded})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 

@@ -1,10 +1,10 @@
-"""GET and POST of the form pages: the same as POST /post_json, for a browser without scripts."""
+"""GET and POST of the form pages: what seed 003's routes do with chunks and edits, for a browser without scripts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
 
 from anyio.to_thread import run_sync
@@ -15,7 +15,8 @@ from starlette.routing import Route
 
 from evaltrail.core.errors import EvaltrailError, InputError, StorageError
 from evaltrail.core.generation import GenerationPlan
-from evaltrail.service.submitting.upload_desk import JsonOrder, StartedGeneration, UploadDesk
+from evaltrail.service.submitting.received import received_form
+from evaltrail.service.submitting.upload_desk import JsonOrder, StartedEdits, StartedGeneration, UploadDesk
 from evaltrail.store.document_store import DocumentStore
 from evaltrail.web.form_page import (
     POLICY,
@@ -31,6 +32,8 @@ from evaltrail.web.form_token import VALID_S, FormTokens
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+Take = Callable[["Request", dict[str, str]], Awaitable[ShownStart]]
+"""Reads a form into the fields as far as it can, and does what it asks for."""
 _COOKIE = "evaltrail_form"
 _HEADERS = {
     "Content-Security-Policy": POLICY,
@@ -40,7 +43,7 @@ _HEADERS = {
 }
 _FIELDS = ("filename", "window_size", "window_step", "input")
 _LONGEST = {"filename": 255, "window_size": 20, "window_step": 20, "input": 10_000_000, "form_token": 200}
-_STATUSES = {"bad_form_token": 403, "too_large": 413, "idempotency_conflict": 409}
+_STATUSES = {"bad_form_token": 403, "too_large": 413, "unsupported_media_type": 415, "idempotency_conflict": 409}
 _MOST_CHUNKS = 1_000_000
 
 
@@ -63,6 +66,8 @@ class FormRoutes:
         return [
             Route("/", self.show, methods=["GET"]),
             Route("/", self.send, methods=["POST"]),
+            Route("/edited_questions", self.show_edits, methods=["GET"]),
+            Route("/edited_questions", self.send_edits, methods=["POST"]),
             Route("/upload_data_generation_edits", self.show_edits, methods=["GET"]),
             Route("/form_page.css", self.style, methods=["GET"]),
         ]
@@ -81,21 +86,45 @@ class FormRoutes:
 
     async def send(self, request: Request) -> Response:
         """Take the chunks of a form, and show what became of them."""
+        return await self._taken(request, "chunks", self._take_chunks)
+
+    async def send_edits(self, request: Request) -> Response:
+        """Take the edited questions of a form, and show what became of them."""
+        return await self._taken(request, "edits", self._take_edits)
+
+    async def _taken(self, request: Request, page: Page, take: Take) -> Response:
         values: dict[str, str] = {}
         try:
-            values = await _read(request)
-            self._tokens.check(values.pop("form_token", ""), request.cookies.get(_COOKIE, ""))
-            started = await run_sync(self._start, values)
+            started = await take(request, values)
         except EvaltrailError as error:
             if not isinstance(error, StorageError) and error.exit_code != InputError.exit_code:
                 raise
-            problem = ShownProblem(message=error.message, where=error.where, hint=error.hint)
-            return self._page(request, "chunks", values=values, problem=problem, status=_status(error))
-        return self._page(request, "chunks", started=_shown(started), status=202)
+            where = "" if isinstance(error, StorageError) else error.where  # of our disk: no business of a browser's
+            problem = ShownProblem(message=error.message, where=where, hint=error.hint)
+            return self._page(request, page, values=values, problem=problem, status=_status(error))
+        return self._page(request, page, started=started, status=202)
+
+    async def _take_chunks(self, request: Request, values: dict[str, str]) -> ShownStart:
+        values |= await _read(request)
+        self._check(request, values.pop("form_token", ""))
+        return _shown(await run_sync(self._start, values))
+
+    async def _take_edits(self, request: Request, values: dict[str, str]) -> ShownStart:
+        media_type = request.headers.get("content-type", "")
+        async with received_form(media_type, request.stream(), self._documents) as form:
+            run_id = values["run_id"] = form.fields.get("run_id", "").strip()
+            self._check(request, form.fields.get("form_token", ""))
+            sent = form.only_file("file")
+            form.check_fields("run_id", "form_token")
+            take = partial(self._desk.take_edits, sent.content, sent.path, name=sent.name, run_id=run_id)
+            return _shown_edits(await run_sync(take), run_id)
+
+    def _check(self, request: Request, token: str) -> None:
+        self._tokens.check(token, request.cookies.get(_COOKIE, ""))
 
     def _start(self, values: Mapping[str, str]) -> StartedGeneration:
         order = JsonOrder(name=values.get("filename", ""), plan=_plan(values))
-        with NamedTemporaryFile(dir=self._documents.incoming(), prefix="form-") as file:
+        with self._documents.incoming_file("form-") as file:
             file.write(values.get("input", "").encode())
             file.flush()
             return self._desk.generate_from_json(Path(file.name), order)
@@ -175,4 +204,10 @@ def _shown(started: StartedGeneration) -> ShownStart:
         ("Windows", f"of {plan.window_size} chunks, {plan.window_step} further each"),
         ("Written by", plan.generator if started.spec.model is None else started.spec.model.name),
     )
+    return ShownStart(job_id=started.job_id, status=own, run=f"{own}/run", facts=facts)
+
+
+def _shown_edits(started: StartedEdits, run_id: str) -> ShownStart:
+    own = f"api/v1/edits/{started.job_id}"
+    facts = (("File name", started.name), ("Questions", f"{started.questions:,}"), ("Into", run_id or "a new run"))
     return ShownStart(job_id=started.job_id, status=own, run=f"{own}/run", facts=facts)
