@@ -163,7 +163,7 @@ def ended(process: subprocess.Popen[str], *, timeout: float = 60) -> Finished:
         out, err = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.communicate()
+        process.communicate(timeout=timeout)  # what it started may hold its output for ever
         raise
     return Finished(code=process.returncode, out=out, err=err)
 

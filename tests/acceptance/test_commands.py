@@ -116,6 +116,7 @@ def test_a_run_of_the_demo_is_followed_back_to_its_documents(demo):
     assert {tag.value for each in used for tag in each.tags} == {"generation"}
 
 
+@pytest.mark.slow
 def test_what_the_demo_tells_to_type_works(demo):
     """The `samples` line of its last words can be typed as it stands."""
     lines = [line.strip() for line in demo.done.out.splitlines()]

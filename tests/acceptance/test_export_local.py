@@ -264,6 +264,7 @@ def test_a_full_disk_is_exit_1_and_the_old_summary_stays_whole(command, jobs):
     assert len(entries(command.cwd / "out" / f"{SUMMARY}.json")) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["json", "csv"])
 def test_processes_at_a_time_lose_nothing(command, jobs, kind):
     """As the jobs of one launch export themselves: six at once, and every entry is there."""

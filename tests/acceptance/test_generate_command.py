@@ -60,6 +60,13 @@ def test_people_are_told_where_everything_is(evaltrail, experiment):
     assert done.out.splitlines()[-1].strip().startswith("evaltrail run dataset:")
     for word in ("accepted", "q.jsonl", "q.rejects.csv", "MLflow:"):
         assert word in done.out
+    (listed,) = evaltrail.runs()
+    shown = evaltrail("samples", listed["evaluation_id"])
+    (dataset,) = (evaltrail.home / "datasets").glob("[0-9a-f]*")
+    for word in ("has questions, and no samples", "questions.csv", "questions.rejects.csv", f"{dataset}/1\n"):
+        assert word in shown.out
+    refused = evaltrail("kill", listed["evaluation_id"])
+    assert "is a generation of `evaltrail generate` (it is completed" in one_error(refused)
 
 
 def test_a_dry_run_asks_nothing_and_says_what_it_would_cost(evaltrail, model):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from installed import one_error
@@ -41,6 +42,20 @@ def test_two_baselines_land_with_slices_and_lineage(evaltrail, stored, tracking,
         for place, count in (("type/numeric", 2), ("difficulty/medium", 1), ("source/garden/plan.pdf", 1)):
             assert run.data.metrics[f"orlen/token_f1/{place}_n"] == count
         assert run.data.metrics["orlen/token_f1_n"] == len(QUESTIONS)
+
+
+def test_what_is_not_told_apart_is_said(evaltrail, tracking, experiment):
+    """Of more sources than there are slices the receipt says how many are told."""
+    questions = [replace(QUESTIONS[0], id=f"{number:016x}", source=f"{number}.txt") for number in range(60)]
+    stored = keep_questions(evaltrail.home / "datasets", questions)
+    words = ("--model", "baseline:random", "--experiment", experiment)
+    done = evaltrail("run", f"dataset:{stored.dataset_id}", *words, "--json")
+    assert done.code == 0, done.err
+    (receipt,) = done.object["receipts"]
+    (said,) = [each["why"] for each in receipt["skipped"] if each["what"] == "results by source"]
+    assert said == "the 50 commonest of 60 are told apart: 50 of 60 questions"
+    metrics = tracking.run(experiment).data.metrics
+    assert sum(name.startswith("orlen/token_f1/source/") and name.endswith("_n") for name in metrics) == 50
 
 
 def test_an_experiment_that_is_named_is_kept(evaltrail, stored, tracking, experiment):

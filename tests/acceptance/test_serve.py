@@ -57,6 +57,7 @@ def evaltrail(tmp_path):
     command.end_all()
 
 
+@pytest.mark.slow
 def test_service_says_where_it_is_and_ends_well_with_lines_open(evaltrail):
     """One line tells address and docs; at SIGTERM open event lines end, and the exit code is 0."""
     process = evaltrail.start("serve", "--port", "0", "--json")

@@ -92,8 +92,8 @@ def _show(result: EditsResult) -> None:
     parent = result.parent
     if parent is None:
         origin = "new: no data set here holds these questions"
-    elif parent == dataset or edits.is_nothing:
-        origin = "nothing was changed"
+    elif edits.is_nothing:
+        origin = "nothing was changed, so it stays"
     else:
         origin = f"edited from version {parent.version}"
     print_text(f"data set {dataset.dataset_id}, version {dataset.version} ({origin})")

@@ -22,6 +22,7 @@ from evaltrail.service.evaluation.watch import Watch
 from evaltrail.service.generating.carry_out import carry_out_generation
 from evaltrail.service.generating.order import GenerationOrder
 from evaltrail.service.generating.prepare import PreparedGeneration, prepare_generation
+from evaltrail.service.generating.report import notes_on
 from evaltrail.service.generating.result_object import generation_object, preview_object
 from evaltrail.service.generating.type_words import read_types
 
@@ -59,8 +60,8 @@ def _show_notes(prepared: PreparedGeneration) -> None:
     if prepared.windows.warning:
         print_notice(f"note: {prepared.windows.warning}")
     for brought in prepared.brought:
-        for item in brought.document.skipped:
-            print_notice(f"left out of {brought.document.name}: {item.what}: {item.why}")
+        for words in notes_on(brought.document):
+            print_notice(f"note: {words}")
 
 
 def _refuse_words_of_edits(arguments: argparse.Namespace) -> None:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
-from evaltrail.cli.show import print_text, table
+from evaltrail.bundle import layout
+from evaltrail.cli.show import print_text, skipped_lines, table
 from evaltrail.core.delivery import Receipt
+from evaltrail.core.errors import InputError
 from evaltrail.core.generation import Estimate, Generation
+from evaltrail.core.result import ResultBundle
+from evaltrail.providers.questions.lineage import DATASET_TAG, VERSION_TAG
 from evaltrail.service.generating.order import GenerationOrder, GenerationResult
 from evaltrail.service.generating.report import edits_words, next_words
+from evaltrail.store.dataset_store import DatasetStore
 
 _MOST_WINDOWS = 12
 
@@ -40,6 +46,23 @@ def show_next(result: GenerationResult) -> None:
         if result.out is not None:
             print_text(f"  {edits_words(result.out)}   # once you have edited it")
         print_text(f"  {next_words(result.dataset_id)}")
+
+
+def show_kept(bundle: ResultBundle, folder: Path, store: DatasetStore) -> None:
+    """Where the questions of a finished generation lie, and how they are used, for people."""
+    print_text(f"generation {bundle.id} has questions, and no samples")
+    for name, file in (("questions:", layout.QUESTIONS), ("rejected: ", layout.REJECTS)):
+        if (folder / file).is_file():
+            print_text(f"{name} {folder / file}")
+    dataset_id, version = bundle.tags.get(DATASET_TAG, ""), bundle.tags.get(VERSION_TAG, "")
+    if not dataset_id:
+        return
+    try:
+        place = f"in {store.folder(dataset_id, int(version))}"
+    except InputError:  # of a bundle that was brought from elsewhere
+        place = "which is not here"
+    print_text(f"data set:  {dataset_id}, version {version}, {place}")
+    print_text(f"  {next_words(f'{dataset_id}@{version}')}")
 
 
 def show_preview(generation: Generation, expected: Estimate, order: GenerationOrder) -> None:
@@ -82,6 +105,4 @@ def landed_lines(receipt: Receipt) -> list[str]:
     place = receipt.run_url or f"run {receipt.run_id}"
     was_there = ", was there already" if receipt.is_existing else ""
     of = f": {receipt.task}" if receipt.task else ""
-    lines = [f"MLflow: {place} ({receipt.experiment_name}{of}){was_there}"]
-    lines += [f"not landed: {item.what}: {item.why}" for item in receipt.skipped]
-    return lines
+    return [f"MLflow: {place} ({receipt.experiment_name}{of}){was_there}", *skipped_lines(receipt.skipped)]

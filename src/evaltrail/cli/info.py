@@ -1,4 +1,4 @@
-"""`evaltrail info`: what an evaluation or an invocation came to, and copies of its files."""
+"""`evaltrail info`: what an evaluation, a generation or an invocation came to, and copies of its files."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from evaltrail.bundle.layout import REPORT
+from evaltrail.cli import values
 from evaltrail.cli.show import print_json, print_notice, print_text, receipt_line, table
 from evaltrail.cli.status import headline, job_lines
 from evaltrail.config.settings import Settings, load_settings
@@ -29,7 +30,7 @@ _MOST_SKIPPED = 20
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
-    parser.add_argument("id", metavar="ID", help="evaluation, invocation or job (ID.N), or any unique beginning")
+    parser.add_argument("id", metavar="ID", help=values.RUN_ID)
     for flag, what in (("--copy-artifacts", "artifacts"), ("--copy-logs", "logs")):
         parser.add_argument(
             flag,

@@ -1,4 +1,4 @@
-"""`evaltrail jobs`: queued evaluations listed and shown, called off, tried again; who works, and how hard."""
+"""`evaltrail jobs`: what is queued listed and shown, called off, tried again; who works, and how hard."""
 
 from __future__ import annotations
 
@@ -117,7 +117,8 @@ def _show(arguments: argparse.Namespace, queue: LeaseQueue) -> int:
         return 0
     for detail in found:
         job = detail.job
-        print_text(f"{job.id}: {job.state}, {_progress(job)} samples, {job.name}")
+        counted = "questions" if job.kind == "generation" else "samples"
+        print_text(f"{job.id}: {job.state}, {_progress(job)} {counted}, {job.name}")
         print_text(table(["unit", "kind", "state", "done", "attempt", "worker"], [_row(unit) for unit in detail.units]))
         for unit in detail.units:
             if unit.error is not None and unit.state != "done":

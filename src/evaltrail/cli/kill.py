@@ -1,4 +1,4 @@
-"""`evaltrail kill`: end jobs that run or wait, and call off queued evaluations."""
+"""`evaltrail kill`: end jobs that run or wait, and call off queued evaluations and generations."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from evaltrail.cli import values
 from evaltrail.cli.show import print_json, print_notice, print_text
 from evaltrail.config.settings import Settings, load_settings
 from evaltrail.service.history.queued import split_queued
@@ -22,19 +23,18 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ended:
-    """What became of a job or an evaluation."""
+    """What became of a job, or of what was queued."""
 
     job_id: str
     was: str
     """How far it was."""
     now: str = ""
-    """Of a queued evaluation, how far it is; empty = nothing says it."""
+    """Of what was queued, how far it is; empty = nothing says it."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
-    help_text = "invocation, job (ID.N) or queued evaluation, or any unique beginning"
-    parser.add_argument("id", nargs="+", metavar="ID", help=help_text)
+    parser.add_argument("id", nargs="+", metavar="ID", help=values.JOB_ID)
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -63,7 +63,7 @@ def _line(ended: _Ended) -> str:
 
 
 def _called_off(entries: Sequence[Entry], settings: Settings) -> list[_Ended]:
-    """What became of evaluations that workers do."""
+    """What became of evaluations and generations that workers do."""
     from evaltrail.jobs.opening import open_queue  # noqa: PLC0415  SQLAlchemy, which other jobs have no need of
     from evaltrail.service.working.calling_off import cancel_job  # noqa: PLC0415  the same
 

@@ -1,4 +1,4 @@
-"""`evaltrail logs`: what an evaluation or its jobs print."""
+"""`evaltrail logs`: what an evaluation, a generation or jobs print."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LINES_AT_ONCE = 500
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
-    parser.add_argument("id", metavar="ID", help="evaluation, invocation or job (ID.N), or any unique beginning")
+    parser.add_argument("id", metavar="ID", help=values.RUN_ID)
     parser.add_argument(
         "-f", "--follow", action="store_true", help="go on with new lines until all the jobs have ended"
     )
@@ -96,7 +96,7 @@ def _follow(known: Entry | Sequence[Job], settings: Settings, tail: int, *, as_j
     writers = (evaluation_writer(known, settings),) if isinstance(known, Entry) else job_writers(known, settings)
     has_lines = False
     if isinstance(known, Entry) and not any(writer.files() for writer in writers):
-        print_notice(f"evaluation {known.id} has no log yet; waiting for a worker to begin it")
+        print_notice(f"{known.noun} {known.id} has no log yet; waiting for a worker to begin it")
     for line in follow_logs(writers, tail=tail):
         if line is None:
             sys.stdout.flush()

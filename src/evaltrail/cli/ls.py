@@ -15,6 +15,7 @@ from evaltrail.core.delivery import Skipped
 from evaltrail.core.errors import InputError
 from evaltrail.service.history.known_runs import latest_runs
 from evaltrail.store.dataset_store import DatasetStore
+from evaltrail.store.ledger import is_generation
 
 EXAMPLE = "evaltrail ls runs --limit 5; evaltrail ls tasks arc; evaltrail ls metrics judge; evaltrail ls datasets"
 _MOST_TASKS = 4
@@ -37,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """List the newest evaluations and invocations, the tasks, the metrics, or the providers."""
+    """List the newest evaluations, generations and invocations, the tasks, the metrics, or the providers."""
     if arguments.provider and arguments.what != "tasks":
         raise InputError("--provider chooses among tasks", code="usage", hint="write `evaltrail ls tasks ...`")
     if arguments.word and arguments.what not in {"tasks", "metrics"}:
@@ -173,9 +174,15 @@ def _list_datasets(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def counted(item: dict[str, Any]) -> str:
+    """What the progress of a run counts: the jobs of an invocation, the questions of a generation, else samples."""
+    if "jobs" in item:
+        return "jobs"
+    return "questions" if is_generation(item["tasks"]) else "samples"
+
+
 def _progress(item: dict[str, Any]) -> str:
-    unit = "jobs" if "jobs" in item else "samples"
-    return f"{item['progress']['done']:,}/{item['progress']['total']:,} {unit}"
+    return f"{item['progress']['done']:,}/{item['progress']['total']:,} {counted(item)}"
 
 
 def _tasks(names: list[str]) -> str:

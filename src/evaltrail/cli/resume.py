@@ -1,4 +1,4 @@
-"""`evaltrail resume`: go on with jobs and queued evaluations that were cut short."""
+"""`evaltrail resume`: go on with jobs, queued evaluations and generations that were cut short."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from evaltrail.cli import values
 from evaltrail.cli.show import ProgressLine, print_notice
-from evaltrail.cli.values import settings_with
 from evaltrail.config.settings import Settings
 from evaltrail.core.errors import InputError
 from evaltrail.service.history.queued import split_queued
@@ -20,20 +20,19 @@ EXAMPLE = "evaltrail resume 3f9a"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
-    help_text = "invocation, job (ID.N) or queued evaluation, or any unique beginning"
-    parser.add_argument("id", nargs="+", metavar="ID", help=help_text)
+    parser.add_argument("id", nargs="+", metavar="ID", help=values.JOB_ID)
     parser.add_argument("--env-file", type=Path, metavar="FILE", help="variables; default .env in this folder")
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Start again what has not ended well, and follow it; a queued evaluation is left to workers again."""
-    settings = settings_with(arguments.env_file)
+    """Start again what has not ended well, and follow it; what was queued is left to workers again."""
+    settings = values.settings_with(arguments.env_file)
     queued, others = split_queued(arguments.id, settings)
     if queued and others:
         raise InputError(
             f"{queued[0].id} is queued for workers, {others[0]} is not",
             code="usage",
-            hint="resume queued evaluations by a command of their own",
+            hint="resume queued evaluations and generations by a command of their own",
         )
     if queued:
         return _retry(queued, settings, as_json=arguments.json)

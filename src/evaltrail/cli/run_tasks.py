@@ -15,6 +15,7 @@ from evaltrail.cli.show import (
     print_notice,
     print_text,
     results_table,
+    skipped_lines,
 )
 from evaltrail.config.settings import Settings, load_settings
 from evaltrail.core.delivery import DeliveryOptions
@@ -94,8 +95,8 @@ def show_results(results: Sequence[Result], *, has_slices: bool = True) -> None:
                 f"{receipt.params_logged} params, {receipt.artifacts_logged} artifacts"
                 + (f", {receipt.traces_logged:,} traces" if receipt.traces_logged else "")
             )
-            for skipped in receipt.skipped:
-                print_text(f"  not landed: {skipped.what}: {skipped.why}")
+            for line in skipped_lines(receipt.skipped):
+                print_text(f"  {line}")
 
 
 def _detach(arguments: argparse.Namespace, orders: Sequence[Order], settings: Settings) -> int:

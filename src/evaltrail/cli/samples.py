@@ -1,4 +1,4 @@
-"""`evaltrail samples`: inputs, outputs and scores of an evaluation, in the terminal or as CSV."""
+"""`evaltrail samples`: inputs, outputs and scores of an evaluation, in the terminal or as CSV; a generation's files."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from pathlib import Path
 
 import msgspec
 
+from evaltrail.bundle import layout
 from evaltrail.bundle.folders import storage_error
 from evaltrail.bundle.read import read_bundle
 from evaltrail.cli import values
+from evaltrail.cli.generate_shown import show_kept
 from evaltrail.cli.show import print_json, print_notice, print_text
 from evaltrail.config.settings import load_settings
 from evaltrail.core.errors import InputError
@@ -21,6 +23,7 @@ from evaltrail.core.result import ResultBundle
 from evaltrail.core.sample import Sample, Score
 from evaltrail.service.evaluation.judge_facts import has_judge
 from evaltrail.service.history.evaluations import find_bundle
+from evaltrail.store.dataset_store import DatasetStore
 
 EXAMPLE = "evaltrail samples 3f9a --failed --metric exact_match"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -32,7 +35,9 @@ _SAYINGS = ("reason", "rationale", "raw")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
-    parser.add_argument("id", metavar="ID_OR_FOLDER", help="evaluation id, its beginning, or a bundle folder")
+    parser.add_argument(
+        "id", metavar="ID_OR_FOLDER", help="evaluation or generation, its id's beginning, or a bundle folder"
+    )
     parser.add_argument(
         "--failed", action="store_true", help="only those whose request failed or that a metric grades below 1"
     )
@@ -46,7 +51,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Show the chosen samples."""
-    bundle = read_bundle(find_bundle(load_settings().home, arguments.id))
+    settings = load_settings()
+    folder = find_bundle(settings.home, arguments.id)
+    bundle = read_bundle(folder)
+    if bundle.kind == "generation" and not arguments.json:
+        if arguments.csv:
+            hint = f"its questions are in {folder / layout.QUESTIONS}"
+            raise InputError(f"generation {bundle.id} has no samples", code="no_samples", hint=hint)
+        show_kept(bundle, folder, DatasetStore(settings.question_sets_folder))
+        return 0
     _check_metric(bundle, arguments.metric)
     chosen = _chosen(bundle, arguments)
     if arguments.json:

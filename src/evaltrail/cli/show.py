@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import msgspec
 
+from evaltrail.core.delivery import Skipped
 from evaltrail.core.errors import EvaltrailError
 from evaltrail.core.metric import MetricValue
 from evaltrail.core.progress import Progress
@@ -74,13 +75,11 @@ def results_table(results: Sequence[Result], *, has_slices: bool = True) -> str:
 
     Args:
         results: of the evaluations.
-        has_slices: those of a type or a source alone too (``token_f1/type/numeric``).
+        has_slices: those of a type or a source alone too (``token_f1/type/numeric``), of metrics with a value.
     """
     models = [result.bundle.model for result in results]
-    found = ((name, metric) for result in results for name, metric in result.metrics.items())
-    names = list(dict.fromkeys(name for name, metric in found if has_slices or "/" not in metric.name))
     rows = []
-    for name in names:
+    for name in _rows(results, has_slices=has_slices):
         metrics = [result.metrics.get(name) for result in results]
         counted = "/".join("-" if metric is None else str(metric.n) for metric in metrics)
         missing = "/".join("-" if metric is None else str(metric.n_unscored) for metric in metrics)
@@ -88,6 +87,22 @@ def results_table(results: Sequence[Result], *, has_slices: bool = True) -> str:
         rows.append([name, *cells, counted, missing])
     last = len(models)
     return table(["metric", *models, "n", "unscored"], rows, numbers=(last + 1, last + 2))
+
+
+def _rows(results: Sequence[Result], *, has_slices: bool) -> list[str]:
+    """The metrics that are shown; slices of one without any value say no more than it does."""
+    family_of: dict[str, str] = {}
+    valued: set[str] = set()
+    for result in results:
+        for name, metric in result.metrics.items():
+            family = name.removesuffix(metric.name) + metric.name.partition("/")[0]
+            family_of[name] = family
+            valued |= {family} if metric.value is not None else set()
+    return [
+        name
+        for name, family in family_of.items()
+        if name == family or (has_slices and (family in valued or family not in family_of))
+    ]
 
 
 def show_list(title: str, lines: Sequence[str]) -> None:
@@ -99,6 +114,17 @@ def show_list(title: str, lines: Sequence[str]) -> None:
         print_text(f"  {line}")
     if len(lines) > _MOST_LISTED:
         print_text(f"  and {len(lines) - _MOST_LISTED:,} more (--json lists all)")
+
+
+def skipped_lines(skipped: Sequence[Skipped]) -> list[str]:
+    """What did not land and why, those with one reason in one line: ``not landed: metric a and 23 more: no value``."""
+    alike: dict[str, list[str]] = {}
+    for each in skipped:
+        alike.setdefault(each.why, []).append(each.what)
+    return [
+        f"not landed: {what[0]}{f' and {len(what) - 1:,} more' if what[1:] else ''}: {why}"
+        for why, what in alike.items()
+    ]
 
 
 def receipt_line(receipt: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""`evaltrail status`: how far evaluations and invocations are."""
+"""`evaltrail status`: how far evaluations, generations and invocations are."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import argparse
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from evaltrail.cli.ls import runs_table, show_notes
+from evaltrail.cli import values
+from evaltrail.cli.ls import counted, runs_table, show_notes
 from evaltrail.cli.show import print_json, print_notice, print_text, receipt_line
 from evaltrail.cli.watch import follow
 from evaltrail.config.settings import Settings, load_settings
@@ -19,12 +20,7 @@ EXAMPLE = "evaltrail status 3f9a 8abc.1 --json; evaltrail status 3f9a --watch"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
-    parser.add_argument(
-        "id",
-        nargs="*",
-        metavar="ID",
-        help="evaluation, invocation or job (ID.N), or any unique beginning; without one, all that are known",
-    )
+    parser.add_argument("id", nargs="*", metavar="ID", help=f"{values.RUN_ID}; without one, all")
     parser.add_argument(
         "--watch",
         action="store_true",
@@ -90,7 +86,7 @@ def headline(found: dict[str, Any]) -> str:
     done, total = found["progress"]["done"], found["progress"]["total"]
     jobs = found.get("jobs", [])
     name = jobs[0]["job_id"] if len(jobs) == 1 else found["evaluation_id"]
-    unit = ("job" if total == 1 else "jobs") if jobs else "samples"
+    unit = ("job" if total == 1 else "jobs") if jobs else counted(found)
     parts = [f"{name}: {found['state']}"]
     parts += [f"{done:,} of {total:,} {unit}"] if total else []
     parts += [f"model {found['model']}"] if found["model"] else []

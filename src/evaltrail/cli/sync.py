@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from evaltrail.cli import values
-from evaltrail.cli.show import print_error, print_json, print_notice, print_text
+from evaltrail.cli.show import print_error, print_json, print_notice, print_text, skipped_lines
 from evaltrail.config.settings import load_settings
 from evaltrail.core.errors import EvaltrailError, InputError
 from evaltrail.destinations.mlflow.destination import Sent
@@ -79,8 +79,8 @@ def _show_sent(sent: Sequence[Sent], *, as_json: bool) -> None:
             print_notice(f"{item.run_name}: {item.note}")
         if item.receipt is not None and not as_json:
             print_text(f"sent {item.run_name}: {item.receipt.run_url or item.receipt.run_id}")
-            for skipped in item.receipt.skipped:
-                print_text(f"  not landed: {skipped.what}: {skipped.why}")
+            for line in skipped_lines(item.receipt.skipped):
+                print_text(f"  {line}")
 
 
 def _list(*, as_json: bool) -> int:

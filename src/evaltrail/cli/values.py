@@ -13,6 +13,11 @@ from evaltrail.core.errors import InputError
 from evaltrail.core.trace_choice import TraceChoice, read_trace_choice
 from evaltrail.core.values import Scalar
 
+RUN_ID = "evaluation, generation, invocation or job (ID.N), or any unique beginning"
+"""What names a run that is shown."""
+JOB_ID = "invocation, job (ID.N), queued evaluation or generation, or any unique beginning"
+"""What names a run that is ended, or gone on with, by a command of its own."""
+
 
 def limit(text: str) -> int | float:
     """A number of records, or a share of them below 1."""

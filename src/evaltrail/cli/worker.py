@@ -31,14 +31,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Work until SIGTERM or Ctrl-C; what is in hand is handed back then."""
+    settings = with_usual_store(load_settings())
+    return _check(settings, as_json=arguments.json) if arguments.check else _work(settings, arguments)
+
+
+def _work(settings: Settings, arguments: argparse.Namespace) -> int:
     from evaltrail.jobs.at_work import work_on  # noqa: PLC0415  SQLAlchemy, which few commands need
     from evaltrail.jobs.opening import open_queue  # noqa: PLC0415  the same
     from evaltrail.jobs.worker_process import WorkerOrder  # noqa: PLC0415  the same
-    from evaltrail.service.handling.unit_handler import HANDLER  # noqa: PLC0415  the same
+    from evaltrail.service.handling.unit_handler import HANDLER  # noqa: PLC0415  all that units are made of
 
-    settings = with_usual_store(load_settings())
-    if arguments.check:
-        return _check(settings, as_json=arguments.json)
     queues = tuple(name.strip() for name in arguments.queues.split(",") if name.strip())
     order = WorkerOrder(settings=settings, handler=HANDLER, queues=queues)
     with open_queue(settings, notice=_tell) as queue:
