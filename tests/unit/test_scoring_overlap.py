@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rouge_score.rouge_scorer import RougeScorer
 
 from evaltrail.core.sample import Sample
 from evaltrail.scoring.lcs import Words
 from evaltrail.scoring.overlap import MAX_STEPS, TokenF1, rouge1, rouge2, rouge_l, rouge_lsum
 
 FACTORIES = {"rouge1": rouge1, "rouge2": rouge2, "rougeL": rouge_l, "rougeLsum": rouge_lsum}
-ORACLE = RougeScorer(list(FACTORIES), use_stemmer=False)
 
 words = st.lists(st.sampled_from(["a", "b", "c", "d", "e", "7", "of-the", "É", "\n", ".", "x\ny"]), max_size=30).map(
     " ".join
 )
 texts = st.one_of(words, st.text(max_size=60))
+
+
+@cache
+def oracle():
+    """The package rouge-score, whose import takes seconds: collecting tests does without."""
+    from rouge_score.rouge_scorer import RougeScorer  # noqa: PLC0415
+
+    return RougeScorer(list(FACTORIES), use_stemmer=False)
 
 
 def scored(metric, output, *reference):
@@ -57,7 +65,7 @@ def test_token_f1_is_a_symmetric_share(first, second):
 def test_a_text_shares_everything_with_itself(text):
     """Identity is 1 for token_f1, and for ROUGE-1 and L wherever there are words at all."""
     assert scored(TokenF1(), text, text).value == 1.0
-    has_words = ORACLE.score(text, text)["rouge1"].fmeasure > 0
+    has_words = oracle().score(text, text)["rouge1"].fmeasure > 0
     assert scored(rouge1(), text, text).value == scored(rouge_l(), text, text).value == float(has_words)
 
 
@@ -66,14 +74,14 @@ def test_a_text_shares_everything_with_itself(text):
 def test_rouge_is_rouge_scores(name, output, reference):
     """Every f-measure agrees with rouge-score to 1e-9 on any two texts."""
     ours = scored(FACTORIES[name](), output, reference).value
-    assert ours == pytest.approx(ORACLE.score(reference, output)[name].fmeasure, abs=1e-9)
+    assert ours == pytest.approx(oracle().score(reference, output)[name].fmeasure, abs=1e-9)
 
 
 @pytest.mark.parametrize("name", FACTORIES)
 def test_rouge_takes_the_best_reference(name):
     """Several references count as rouge-score counts them."""
     output, references = "the cat sat\non the mat", ("a dog lay", "the cat lay\non a mat", "cat")
-    theirs = ORACLE.score_multi(references, output)[name].fmeasure
+    theirs = oracle().score_multi(references, output)[name].fmeasure
     assert scored(FACTORIES[name](), output, *references).value == pytest.approx(theirs, abs=1e-9)
 
 
@@ -82,7 +90,7 @@ def test_rouge_on_long_texts_is_rouge_scores(name):
     """Rows of many machine words give the same figures as short ones."""
     output = "\n".join(" ".join(f"w{(i * 7 + j * j) % 23}" for j in range(40)) for i in range(6))
     reference = "\n".join(" ".join(f"w{(i * 5 + j * 3) % 29}" for j in range(35)) for i in range(7))
-    theirs = ORACLE.score(reference, output)[name].fmeasure
+    theirs = oracle().score(reference, output)[name].fmeasure
     assert scored(FACTORIES[name](), output, reference).value == pytest.approx(theirs, abs=1e-9)
 
 
