@@ -23,6 +23,7 @@ LEASE_S = 1.5
 _START_S = 40.0
 _END_S = 90.0
 _LEAVE_S = 40.0
+_CRASHES = frozenset({-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGILL})
 
 Wire = dict[str, Any]
 
@@ -59,7 +60,10 @@ class Stand:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        started = tuple(self._started)
         self.end()
+        crashed = {str(each.args): each.returncode for each in started if each.returncode in _CRASHES}
+        assert not crashed, f"processes crashed, whatever else was seen: {crashed}"
 
     @property
     def home(self) -> Path:

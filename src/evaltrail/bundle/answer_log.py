@@ -15,6 +15,7 @@ import msgspec
 
 from evaltrail.bundle.folders import storage_error
 from evaltrail.core.answer import Answer
+from evaltrail.core.decoding import decoded, decoder
 
 
 class _Key(msgspec.Struct):
@@ -65,14 +66,14 @@ class AnswerLog:
         try:
             with file.open("rb") as rows:
                 rows.seek(offset)
-                found = msgspec.json.decode(rows.readline(), type=_Row).answer
+                found = decoded(rows.readline(), _Row).answer
         except (OSError, msgspec.DecodeError):  # removed or rewritten by another process meanwhile
             return None
         return found if file == self._file else replace(found, attempts=0, latency_s=None, first_token_s=None)
 
     def own(self) -> Iterator[Answer]:
         """The answers that lay in this very file when it was opened: paid for by the same work."""
-        decode = msgspec.json.Decoder(_Row).decode
+        decode = decoder(_Row).decode
         with self._file.open("rb") as rows:
             for file, offset in self._places.values():
                 if file == self._file:
@@ -98,7 +99,7 @@ class AnswerLog:
         os.close(self._handle)
 
     def _load(self, file: Path) -> None:
-        decode = msgspec.json.Decoder(_Key).decode
+        decode = decoder(_Key).decode
         offset = 0
         with file.open("rb") as rows:
             for line in rows:

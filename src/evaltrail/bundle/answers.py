@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-import msgspec
-
 from evaltrail.bundle.journal import row_places
 from evaltrail.core.answer import Answer
+from evaltrail.core.decoding import decoded
 from evaltrail.core.sample import Sample
 
 
@@ -37,7 +36,7 @@ class StoredAnswers:
         file, offset = place
         with file.open("rb") as rows:
             rows.seek(offset)
-            sample = msgspec.json.decode(rows.readline(), type=Sample)
+            sample = decoded(rows.readline(), Sample)
         return Answer(
             text=sample.output,
             reasoning=sample.reasoning,

@@ -15,6 +15,7 @@ from typing import Any, Self
 import msgspec
 
 from evaltrail.bundle.folders import storage_error
+from evaltrail.core.decoding import converted, decoder
 from evaltrail.core.errors import InputError
 from evaltrail.core.sample import Sample, Score
 
@@ -207,12 +208,12 @@ def _groups(metadata: Any, task: str, first: int) -> Iterator[tuple[int, int]]:
 
 
 def _sample(row: Mapping[str, Any]) -> Sample:
-    decode = msgspec.json.decode
+    decode = decoder(object).decode
     value = {name: cell for name, cell in row.items() if cell is not None}
     value["usage"] = {name: row[name] for name in ("prompt_tokens", "completion_tokens", "attempts", *_NUMBERS)}
     value |= {name: decode(value[name]) for name in _JSON if name in value}
     value["input"] = value.get("messages", row["input"])
-    return msgspec.convert(value, Sample)
+    return converted(value, Sample)
 
 
 def _plain_input(sample: Sample) -> str:

@@ -19,6 +19,7 @@ from typing import Self
 import msgspec
 
 from evaltrail.bundle.folders import storage_error, write_whole
+from evaltrail.core.decoding import decoder
 from evaltrail.core.sample import Sample
 
 _SYNC_SECONDS = 1.0
@@ -164,7 +165,7 @@ class JournalSamples:
     def __iter__(self) -> Iterator[Sample]:
         if not self.file.exists() or self.file.stat().st_size == 0:
             return
-        decode = msgspec.json.Decoder(Sample).decode
+        decode = decoder(Sample).decode
         with self.file.open("rb") as rows, mmap.mmap(rows.fileno(), 0, access=mmap.ACCESS_READ) as view:
             for offset in (self._places or self._found()).in_order():
                 view.seek(offset)
@@ -195,7 +196,7 @@ class JoinedSamples:
                 keys.append(_key(key.index, key.repeat))
                 numbers.append(number)
                 offsets.append(offset)
-        decode = msgspec.json.Decoder(Sample).decode
+        decode = decoder(Sample).decode
         last, opened = -1, -1
         with ExitStack() as stack:  # one file at a time: parts seldom lie in each other, and may be thousands
             for place in sorted(range(len(keys)), key=keys.__getitem__):
@@ -213,7 +214,7 @@ class JoinedSamples:
 
 def row_places(file: Path) -> Iterator[tuple[RowKey, int]]:
     """What each whole row of a journal is about and the byte it begins at; torn rows are passed over."""
-    decode = msgspec.json.Decoder(RowKey).decode
+    decode = decoder(RowKey).decode
     offset = 0
     with file.open("rb") as rows:
         for line in rows:
@@ -228,7 +229,7 @@ def forget_failed(file: Path) -> None:
     Raises:
         StorageError: the disk refuses; the journal is as it was.
     """
-    decode = msgspec.json.Decoder(RowKey).decode
+    decode = decoder(RowKey).decode
     kept: list[bytes] = []
     try:
         with file.open("rb") as rows:

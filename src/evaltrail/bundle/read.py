@@ -10,6 +10,7 @@ import msgspec
 from evaltrail.bundle import layout
 from evaltrail.bundle.columns import ParquetSamples
 from evaltrail.core.artifact import Artifact
+from evaltrail.core.decoding import decoded
 from evaltrail.core.errors import InputError
 from evaltrail.core.result import ResultBundle
 
@@ -49,7 +50,7 @@ def read_bundle(folder: Path) -> ResultBundle:
 
 def _decode(raw: bytes, file: Path) -> layout.Manifest:
     try:
-        version = msgspec.json.decode(raw, type=dict[str, object]).get("schema_version")
+        version = decoded(raw, dict[str, object]).get("schema_version")
         if isinstance(version, int) and version > layout.SCHEMA_VERSION:
             raise InputError(
                 f"the bundle has format {version}, this evaltrail reads up to {layout.SCHEMA_VERSION}",
@@ -57,7 +58,7 @@ def _decode(raw: bytes, file: Path) -> layout.Manifest:
                 where=str(file),
                 hint="upgrade evaltrail",
             )
-        return msgspec.json.decode(raw, type=layout.Manifest)
+        return decoded(raw, layout.Manifest)
     except msgspec.DecodeError as error:
         raise InputError(f"the manifest cannot be read: {error}", code="broken_bundle", where=str(file)) from error
 

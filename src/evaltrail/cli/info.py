@@ -14,6 +14,7 @@ from evaltrail.cli import values
 from evaltrail.cli.show import print_json, print_notice, print_text, receipt_line, table
 from evaltrail.cli.status import headline, job_lines
 from evaltrail.config.settings import Settings, load_settings
+from evaltrail.core.decoding import decoded
 from evaltrail.service.exporting.job_metrics import job_metrics
 from evaltrail.service.history.evaluations import find_known
 from evaltrail.service.history.file_copies import Copies, CopyOrder, copy_bundle_files, copy_job_files
@@ -58,7 +59,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
 def _show_evaluation(entry: Entry, settings: Settings, *, as_json: bool) -> None:
     (found,) = describe_entries([entry], settings)
-    result = msgspec.json.decode(entry.result) if entry.result else {}
+    result = decoded(entry.result, dict[str, Any]) if entry.result else {}
     if as_json:
         print_json({"ok": True, "exit_code": 0, **result, **found})
         return

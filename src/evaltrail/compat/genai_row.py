@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from evaltrail.core.decoding import decoded
 from evaltrail.core.sample import Sample, Usage
 from evaltrail.core.values import Scalar
 
@@ -156,6 +157,6 @@ def _value(kept: Scalar) -> object:
     if not isinstance(kept, str) or kept[:1] not in {"[", "{"}:
         return kept
     try:
-        return msgspec.json.decode(kept)
+        return decoded(kept, object)
     except msgspec.DecodeError:
         return kept

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-import msgspec
-
+from evaltrail.core.decoding import decoded
 from evaltrail.core.errors import EvaltrailError
 from evaltrail.jobs.encoding import to_text
 
@@ -41,4 +40,4 @@ def failure_to_text(failure: Failure) -> str:
 
 def failure_from_text(text: str | None) -> Failure | None:
     """The failure that was kept; None where there is none."""
-    return msgspec.json.decode(text, type=Failure) if text else None
+    return decoded(text, Failure) if text else None

@@ -7,6 +7,7 @@ from dataclasses import replace
 import msgspec
 
 from evaltrail.core.answer import Answer
+from evaltrail.core.decoding import converted, decoder
 from evaltrail.models.answer_contexts import contexts_in
 from evaltrail.models.connection import Reply
 from evaltrail.models.text_repair import lenient_json, whole_text
@@ -52,9 +53,9 @@ class _Body(msgspec.Struct, gc=False):
     usage: _Usage | None = None
 
 
-_decode = msgspec.json.Decoder(_Body).decode
-_decode_call = msgspec.json.Decoder(_ToolCall).decode
-_decode_text = msgspec.json.Decoder(str).decode
+_decode = decoder(_Body).decode
+_decode_call = decoder(_ToolCall).decode
+_decode_text = decoder(str).decode
 
 
 class ErrorNote(msgspec.Struct, frozen=True):
@@ -180,7 +181,7 @@ def _body(data: bytes) -> _Body:
 
 def _convert(value: object) -> _Body:
     try:
-        return msgspec.convert(_repaired(value), _Body)
+        return converted(_repaired(value), _Body)
     except (msgspec.ValidationError, RecursionError) as error:
         if isinstance(value, dict) and "usage" in value:
             return _convert({key: part for key, part in value.items() if key != "usage"})

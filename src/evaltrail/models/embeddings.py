@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from evaltrail.core.answer import Answer
+from evaltrail.core.decoding import decoder
 from evaltrail.models.chat import error_note
 from evaltrail.models.connection import Reply
 
@@ -21,7 +22,7 @@ class _Body(msgspec.Struct, gc=False):
     data: list[_Row]
 
 
-_decode = msgspec.json.Decoder(_Body).decode
+_decode = decoder(_Body).decode
 
 
 class VectorReader:

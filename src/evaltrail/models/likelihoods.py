@@ -14,6 +14,7 @@ from itertools import starmap
 import msgspec
 
 from evaltrail.core.answer import Answer
+from evaltrail.core.decoding import decoder
 from evaltrail.models.connection import Reply
 
 _NOT_THERE = "the endpoint gives no log-probabilities of the prompt (echo with logprobs)"
@@ -60,7 +61,7 @@ class _Body(msgspec.Struct, gc=False):
     usage: _Usage | None = None
 
 
-_decode = msgspec.json.Decoder(_Body).decode
+_decode = decoder(_Body).decode
 
 
 class LikelihoodReader:

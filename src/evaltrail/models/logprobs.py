@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import msgspec
 
 from evaltrail.core.answer import Answer
+from evaltrail.core.decoding import decoder
 from evaltrail.core.values import Json
 from evaltrail.models.connection import Reply
 
@@ -29,7 +30,7 @@ class _Body(msgspec.Struct, gc=False):
     choices: list[_Choice]
 
 
-_decode = msgspec.json.Decoder(_Body).decode
+_decode = decoder(_Body).decode
 
 
 class LogprobReader:

@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 
 import msgspec
 
+from evaltrail.core.decoding import decoder
 from evaltrail.core.errors import InputError
 from evaltrail.core.ids import did_you_mean, nearest_word
 
@@ -179,7 +180,7 @@ def _hub_records(name: str) -> Iterator[Record]:
 
 
 def _jsonl(file: Path) -> Iterator[Record]:
-    decode = msgspec.json.Decoder(dict[str, Any]).decode
+    decode = decoder(dict[str, Any]).decode
     with _open(file).open("rb") as lines:
         number = 0
         while line := lines.readline(_MAX_LINE):

@@ -10,6 +10,7 @@ from typing import cast
 
 import msgspec
 
+from evaltrail.core.decoding import converted
 from evaltrail.core.errors import EvaltrailError, InputError
 from evaltrail.core.ids import alike, did_you_mean, nearest, nearest_word
 from evaltrail.core.plugins import Registry
@@ -223,7 +224,7 @@ def _check(name: str, option: str, value: Json, known: Mapping[str, inspect.Para
     if wanted is inspect.Parameter.empty:
         return value
     try:
-        return cast("object", msgspec.convert(value, type=wanted))
+        return cast("object", converted(value, wanted))
     except msgspec.ValidationError as error:
         raise InputError(
             f"option {option!r} of metric {name!r} cannot be {value!r}",

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
+from evaltrail.core.decoding import decoded
 from evaltrail.core.errors import EvaltrailError
 
 _Answer = TypeVar("_Answer")
@@ -37,7 +38,7 @@ def child_answer(module: str, question: object, answer: type[_Answer], *, patien
     except subprocess.TimeoutExpired as error:
         raise TimeoutError(f"no answer within {patience_s:g} s") from error
     try:
-        return msgspec.json.decode(done.stdout, type=answer)
+        return decoded(done.stdout, answer)
     except msgspec.DecodeError as error:
         last = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
         raise EvaltrailError(f"what reads the file died: {last:.200}", code="reader_died") from error

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from evaltrail.bundle.folders import make_private, write_whole
+from evaltrail.core.decoding import decoded
 from evaltrail.core.ids import digest
 
 
@@ -56,7 +57,7 @@ class Calibrations:
     def find(self, source: str, model: str) -> Calibration | None:
         """The latest of a judge with a model; None where there is none that can be read."""
         try:
-            return msgspec.json.decode(self._file(source, model).read_bytes(), type=Calibration)
+            return decoded(self._file(source, model).read_bytes(), Calibration)
         except (OSError, msgspec.DecodeError):
             return None
 

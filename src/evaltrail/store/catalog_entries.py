@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from evaltrail.core.decoding import decoded
 from evaltrail.core.values import Json
 from evaltrail.store.database import Database
 from evaltrail.store.tables import CATALOG_ENTRY, DatabaseNow
@@ -66,7 +67,7 @@ class CatalogEntries:
             StoredEntry(
                 kind=row.kind,
                 id=row.id,
-                document=msgspec.json.decode(row.document),
+                document=decoded(row.document, dict[str, Any]),
                 created_at=row.created_at,
                 updated_at=row.updated_at,
             )

@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 
 from evaltrail.bundle.folders import beside, hold_lock, make_private, storage_error, sync_folder, write_whole
+from evaltrail.core.decoding import decoded
 from evaltrail.core.errors import InputError
 from evaltrail.core.ids import new_id
 from evaltrail.store.id_prefix import find_id, page_of
@@ -299,7 +300,7 @@ class DatasetStore:
     def _read(self, dataset_id: str, number: int) -> DatasetVersion:
         file = self._folder / dataset_id / str(number) / _ABOUT
         try:
-            return msgspec.json.decode(file.read_bytes(), type=DatasetVersion)
+            return decoded(file.read_bytes(), DatasetVersion)
         except (OSError, msgspec.DecodeError) as error:
             raise InputError(
                 f"what is known of version {number} of the data set {dataset_id} cannot be read: {error}",

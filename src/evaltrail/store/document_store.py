@@ -29,6 +29,7 @@ from evaltrail.bundle.folders import (
     sync_folder,
     write_whole,
 )
+from evaltrail.core.decoding import decoded
 from evaltrail.core.errors import InputError
 from evaltrail.store.id_prefix import find_id, page_of
 from evaltrail.store.incoming import incoming_file, incoming_folder
@@ -211,7 +212,7 @@ class DocumentStore:
 
     def _read(self, upload_id: str) -> _About | None:
         try:
-            return msgspec.json.decode((self._folder / upload_id / _ABOUT).read_bytes(), type=_About)
+            return decoded((self._folder / upload_id / _ABOUT).read_bytes(), _About)
         except (OSError, msgspec.DecodeError):
             return None
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from evaltrail.core.decoding import converted, decoder
 from evaltrail.core.delivery import Skipped
 from evaltrail.core.errors import InputError
 from evaltrail.core.ids import nearest
@@ -112,7 +113,7 @@ class _Line(msgspec.Struct):
     config: _Config | None = None
 
 
-_DECODER = msgspec.json.Decoder(_Line)
+_DECODER = decoder(_Line)
 
 
 def database_file(environ: Mapping[str, str]) -> Path:
@@ -211,7 +212,7 @@ def _decoded(line: bytes) -> _Line:
     data = record.get("data")
     told = {key: data.get(key) for key in _Data.__struct_fields__} if isinstance(data, dict) else {}
     known = {key: record.get(key) for key in ("invocation_id", "job_id", "executor", "timestamp")}
-    return msgspec.convert({**known, "data": told}, _Line)
+    return converted({**known, "data": told}, _Line)
 
 
 def _job(line: _Line, base: Path) -> Job:

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from evaltrail.bundle.folders import write_whole
+from evaltrail.core.decoding import decoded
 from evaltrail.core.errors import InputError
 from evaltrail.core.job import JobSpec
 from evaltrail.store.work import read_state
@@ -82,7 +83,7 @@ def read_spec(folder: Path) -> JobSpec:
     """
     file = folder / SPEC
     try:
-        found = msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
+        found = decoded(file.read_bytes(), dict[str, Any])
         known = {each.name for each in fields(JobSpec)}
         told = {name: value for name, value in found.items() if name in known}
         return JobSpec(**{**told, "destinations": tuple(told.get("destinations", ()))})
@@ -107,7 +108,7 @@ def write_outcome(folder: Path, outcome: JobOutcome) -> None:
 def read_outcome(folder: Path) -> JobOutcome | None:
     """What the job of a folder came to; None while that is open, or where the launcher was another program."""
     try:
-        return msgspec.json.decode((folder / OUTCOME).read_bytes(), type=JobOutcome)
+        return decoded((folder / OUTCOME).read_bytes(), JobOutcome)
     except (OSError, msgspec.DecodeError):
         return None
 

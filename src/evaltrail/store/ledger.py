@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from evaltrail.bundle.folders import make_private
+from evaltrail.core.decoding import decoded
 from evaltrail.core.errors import InputError, StorageError
 from evaltrail.store.sqlite_file import open_sqlite
 from evaltrail.store.statements import read_statements
@@ -159,7 +160,7 @@ def _entry(row: sqlite3.Row) -> Entry:
         id=row["id"],
         state=row["state"],
         model=row["model"],
-        tasks=msgspec.json.decode(row["tasks"], type=tuple[str, ...]),
+        tasks=decoded(row["tasks"], tuple[str, ...]),
         out=Path(row["out"]),
         work=Path(row["work"]),
         started_at=datetime.fromisoformat(row["started_at"]),

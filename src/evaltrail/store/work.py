@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from evaltrail.bundle.folders import beside, hold_lock, is_locked, make_private, write_whole
+from evaltrail.core.decoding import decoded
 from evaltrail.core.errors import BusyError
 from evaltrail.core.ids import new_id
 
@@ -144,7 +145,7 @@ def begin_state(folder: Path, total: int, facts: WorkFacts) -> WorkState:
 def read_state(folder: Path) -> WorkState | None:
     """The state of a work folder; None where there is none that can be read."""
     try:
-        return msgspec.json.decode((folder / _STATE).read_bytes(), type=WorkState)
+        return decoded((folder / _STATE).read_bytes(), WorkState)
     except (OSError, msgspec.DecodeError):
         return None
 

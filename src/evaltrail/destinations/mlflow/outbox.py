@@ -12,6 +12,7 @@ from typing import Literal, Self
 
 import msgspec
 
+from evaltrail.core.decoding import decoded
 from evaltrail.core.delivery import Receipt, Skipped
 from evaltrail.core.errors import StorageError
 from evaltrail.destinations.mlflow.run_plan import RunPlan
@@ -165,13 +166,13 @@ def _delivery(row: sqlite3.Row) -> Delivery:
         tracking_uri=row["tracking_uri"],
         plan=RunPlan.from_json(row["plan"]) if row["plan"] else None,
         phase=row["phase"],
-        artifacts=msgspec.json.decode(row["artifacts"], type=tuple[str, ...]),
+        artifacts=decoded(row["artifacts"], tuple[str, ...]),
         run_id=row["run_id"],
         experiment_id=row["experiment_id"],
-        skipped=msgspec.json.decode(row["skipped"], type=tuple[Skipped, ...]),
+        skipped=decoded(row["skipped"], tuple[Skipped, ...]),
         attempts=row["attempts"],
         last_error=row["last_error"],
-        receipt=msgspec.json.decode(row["receipt"], type=Receipt) if row["receipt"] else None,
+        receipt=decoded(row["receipt"], Receipt) if row["receipt"] else None,
     )
 
 

@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
+from evaltrail.core.decoding import decoded
 from evaltrail.core.errors import DestinationError
 from evaltrail.core.values import Json
 from evaltrail.destinations.mlflow.gateway import StockGateway
@@ -255,13 +256,13 @@ class RestGateway:
         if reply.status in TRANSIENT and not is_repeatable:
             raise answer_lost(f"HTTP {reply.status}", where=self._where)
         try:
-            said = msgspec.json.decode(reply.body, type=ErrorBody)
+            said = decoded(reply.body, ErrorBody)
         except msgspec.MsgspecError:
             said = ErrorBody(message=reply.body.decode("utf-8", "replace"))
         raise refused(reply.status, said.error_code, said.message, where=self._where)
 
     def _decoded(self, reply: Reply, shape: type[Body]) -> Body:
         try:
-            return msgspec.json.decode(reply.body, type=shape)
+            return decoded(reply.body, shape)
         except msgspec.MsgspecError as error:
             raise not_mlflow(str(error), where=self._where) from error

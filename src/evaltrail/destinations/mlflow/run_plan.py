@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from evaltrail.core.decoding import decoded
 from evaltrail.core.delivery import Skipped
 from evaltrail.core.trace_choice import TraceChoice
 from evaltrail.destinations.mlflow.naming import NameMap
@@ -149,4 +150,4 @@ class RunPlan:
     @staticmethod
     def from_json(data: bytes) -> RunPlan:
         """The plan that ``to_json`` wrote."""
-        return msgspec.json.decode(data, type=RunPlan)
+        return decoded(data, RunPlan)

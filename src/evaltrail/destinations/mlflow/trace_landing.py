@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
+from evaltrail.core.decoding import decoded
 from evaltrail.core.delivery import Skipped
 from evaltrail.core.errors import DestinationError, DestinationUnreachableError
 from evaltrail.destinations.mlflow.plan import EVALUATION_RUN, RUN_TYPE_TAG
@@ -102,7 +101,7 @@ def _batches(file: Path) -> Iterator[list[PlannedTrace]]:
             if batch and (size + len(line) > _BATCH_BYTES or len(batch) == _BATCH_TRACES):
                 yield batch
                 batch, size = [], 0
-            batch.append(msgspec.json.decode(line, type=PlannedTrace))
+            batch.append(decoded(line, PlannedTrace))
             size += len(line)
     if batch:
         yield batch

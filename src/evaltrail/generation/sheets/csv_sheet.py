@@ -72,7 +72,7 @@ def read_csv(data: bytes, *, name: str) -> CsvTable:
     Raises:
         InputError: it is no text, has no header, or two columns of one name; at a row that is broken or too large.
     """
-    text = decoded(data, name=name)
+    text = text_of(data, name=name)
     rows = _rows(text, _delimiter(text), name)
     header = next((cells for _, cells in rows if any(map(str.strip, cells))), [])
     columns = tuple(restore(cell).strip() for cell in header)
@@ -85,7 +85,7 @@ def read_csv(data: bytes, *, name: str) -> CsvTable:
     return CsvTable(columns=columns, rows=_named(rows, columns, name))
 
 
-def decoded(data: bytes, *, name: str) -> str:
+def text_of(data: bytes, *, name: str) -> str:
     """The text of a file: UTF-8, or UTF-16 and UTF-32 with a mark; the mark itself is left out.
 
     Raises:

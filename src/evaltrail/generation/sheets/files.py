@@ -10,12 +10,13 @@ from typing import Any, Literal
 import msgspec
 
 from evaltrail.bundle.folders import write_whole
+from evaltrail.core.decoding import decoder
 from evaltrail.core.delivery import Skipped
 from evaltrail.core.errors import InputError
 from evaltrail.core.ids import nearest
 from evaltrail.core.question import Question, Rejected
 from evaltrail.generation.sheets.columns import COLUMNS, content_id, gate_columns, texts_of, values_of
-from evaltrail.generation.sheets.csv_sheet import MOST_ROWS, decoded, read_csv, write_csv
+from evaltrail.generation.sheets.csv_sheet import MOST_ROWS, read_csv, text_of, write_csv
 from evaltrail.generation.sheets.parquet_sheet import parquet_bytes, read_parquet
 from evaltrail.generation.sheets.rows import Columns, Row, find_columns, read_row
 
@@ -169,7 +170,7 @@ def _table(file: Path, name: str) -> tuple[Columns, Iterator[Row]]:
         columns = find_columns(names, where=name)
         return columns, _rows(columns, ((f"{name}, row {number}", each) for number, each in enumerate(records, 1)))
     if file_format == "jsonl":
-        objects = list(_objects(decoded(data, name=name), name))
+        objects = list(_objects(text_of(data, name=name), name))
         keys = tuple(dict.fromkeys(key for _, each in objects for key in each))
         columns = find_columns(keys, where=name) if objects else Columns(names={}, ignored=())
         return columns, _rows(columns, objects)
@@ -184,7 +185,7 @@ def _rows(columns: Columns, records: Iterable[tuple[str, Mapping[str, object]]])
 
 
 def _objects(text: str, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    decode = msgspec.json.Decoder(dict[str, Any]).decode
+    decode = decoder(dict[str, Any]).decode
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue

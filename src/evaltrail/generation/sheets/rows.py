@@ -10,6 +10,7 @@ from typing import Literal, TypeVar, get_args
 
 import msgspec
 
+from evaltrail.core.decoding import decoder
 from evaltrail.core.delivery import Skipped
 from evaltrail.core.errors import InputError
 from evaltrail.core.ids import nearest, nearest_word
@@ -20,7 +21,7 @@ from evaltrail.generation.sheets.text_lists import read_texts
 _TYPES: Mapping[str, QuestionType] = {each: each for each in QUESTION_TYPES}
 _DIFFICULTIES: Mapping[str, Difficulty] = {each: each for each in get_args(Difficulty)}
 _WHOLE = re.compile(r"\s*([0-9]{1,15})(?:[.,]0*)?\s*")
-_NUMBERS = msgspec.json.Decoder(tuple[int, ...])
+_NUMBERS = decoder(tuple[int, ...])
 _MOST_WHOLE = 10**15
 _Word = TypeVar("_Word", bound=str)
 _Value = TypeVar("_Value")

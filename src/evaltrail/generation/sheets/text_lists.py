@@ -9,7 +9,9 @@ import re
 
 import msgspec
 
-_DECODER = msgspec.json.Decoder(tuple[str, ...])
+from evaltrail.core.decoding import decoder
+
+_DECODER = decoder(tuple[str, ...])
 _ITEM = re.compile(r"""\s*[uU]?(?:'([^'\\]*+(?:\\.[^'\\]*+)*+)'|"([^"\\]*+(?:\\.[^"\\]*+)*+)")\s*(?:,|\Z)""", re.DOTALL)
 _NOTHING_MORE = re.compile(r"\s*\Z")
 _ESCAPE = re.compile(

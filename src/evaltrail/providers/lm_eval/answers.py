@@ -13,6 +13,7 @@ from typing import Self
 import msgspec
 
 from evaltrail.bundle.folders import storage_error
+from evaltrail.core.decoding import decoder
 from evaltrail.core.ids import digest_bytes
 from evaltrail.providers.lm_eval.costs import Cost
 
@@ -92,7 +93,7 @@ class AnswerJournal:
         os.close(self._handle)
 
     def _load(self) -> None:
-        decode = msgspec.json.Decoder(Kept).decode
+        decode = decoder(Kept).decode
         is_whole = True
         with self._file.open("rb") as rows:
             for row in rows:

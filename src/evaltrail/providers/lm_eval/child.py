@@ -18,10 +18,10 @@ from typing import Any
 import datasets
 import lm_eval.tasks
 import lm_eval.utils
-import msgspec
 from lm_eval.evaluator import simple_evaluate
 from lm_eval.loggers import EvaluationTracker
 
+from evaltrail.core.decoding import decoded
 from evaltrail.core.errors import EvaltrailError, InputError, StorageError
 from evaltrail.models.endpoint import Endpoint
 from evaltrail.providers.lm_eval.answers import AnswerJournal
@@ -41,8 +41,8 @@ def main(arguments: Sequence[str]) -> int:
     """
     file, handle = arguments
     threading.Thread(target=_end_with_parent, args=(int(handle),), daemon=True).start()
-    request = msgspec.json.decode(Path(file).read_bytes(), type=ChildRequest)
-    access = msgspec.json.decode(os.environ.pop(ACCESS_VARIABLE), type=Access)
+    request = decoded(Path(file).read_bytes(), ChildRequest)
+    access = decoded(os.environ.pop(ACCESS_VARIABLE), Access)
     tally = Tally(request.task, int(handle))
     try:
         _evaluate(request, access, tally)

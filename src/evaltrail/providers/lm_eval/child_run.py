@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from evaltrail.bundle.folders import make_private, place_folder, write_whole
+from evaltrail.core.decoding import decoder
 from evaltrail.core.errors import EvaltrailError
 from evaltrail.core.ports import FolderCall
 from evaltrail.core.progress import ProgressSink
@@ -122,7 +123,7 @@ class _Told:
         self._on_progress = on_progress
         self._name = name
         self._rest = b""
-        self._decode = msgspec.json.Decoder(Report).decode
+        self._decode = decoder(Report).decode
 
     def read(self, handle: int) -> None:
         """Take in what has come since the last look."""

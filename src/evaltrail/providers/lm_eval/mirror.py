@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import datasets
-import msgspec
 from pyarrow import parquet
 
+from evaltrail.core.decoding import decoder
 from evaltrail.core.errors import InputError
 
 _ENDINGS = (".jsonl", ".parquet")
@@ -100,7 +100,7 @@ def _table(file: Path) -> datasets.Dataset:
     try:
         if file.suffix == ".parquet":
             return datasets.Dataset(parquet.read_table(file))
-        decode = msgspec.json.Decoder(dict[str, object]).decode
+        decode = decoder(dict[str, object]).decode
         with file.open("rb") as lines:
             return datasets.Dataset.from_list([decode(line) for line in lines if line.strip()])
     except (OSError, ValueError, TypeError) as error:

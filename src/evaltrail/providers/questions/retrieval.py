@@ -6,8 +6,7 @@ import re
 from collections import Counter
 from typing import Literal
 
-import msgspec
-
+from evaltrail.core.decoding import decoded
 from evaltrail.core.metric import Better
 from evaltrail.core.sample import Sample, Score
 
@@ -54,7 +53,7 @@ class ChunksFound:
 
 def _relevant(sample: Sample) -> list[str]:
     told = sample.attributes.get(RELEVANT)
-    return msgspec.json.decode(told, type=list[str]) if isinstance(told, str) and told else []
+    return decoded(told, list[str]) if isinstance(told, str) and told else []
 
 
 def _bag(text: str) -> Counter[str]:

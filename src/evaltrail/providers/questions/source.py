@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
+from evaltrail.core.decoding import decoder
 from evaltrail.core.errors import InputError
 from evaltrail.core.question import Question
 from evaltrail.providers.datasets import Record, RecordSource
@@ -110,7 +111,7 @@ def passages_of(folder: Path, *, told_in: Path | None = None) -> tuple[str, ...]
 
 
 def _lines(file: Path, kind: type[Line]) -> Iterator[tuple[str, Line]]:
-    decode = msgspec.json.Decoder(kind).decode
+    decode = decoder(kind).decode
     place = str(file)
     try:
         with file.open("rb") as lines:

@@ -9,9 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import Concatenate, ParamSpec
 
-import msgspec
 import yaml
 
+from evaltrail.core.decoding import converted
 from evaltrail.core.errors import InputError
 from evaltrail.core.values import Json
 from evaltrail.scoring.judging.rubric import EvaluationExample, Labels, Rubric, make_rubric
@@ -210,4 +210,4 @@ class _Told:
 
 @cache
 def _rubrics() -> Mapping[str, _Told]:
-    return msgspec.convert(yaml.safe_load(_FILE.read_text(encoding="utf-8")), dict[str, _Told])
+    return converted(yaml.safe_load(_FILE.read_text(encoding="utf-8")), dict[str, _Told])

@@ -8,7 +8,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-_decode = msgspec.json.Decoder().decode
+from evaltrail.core.decoding import decoder
+
+_decode = decoder(object).decode
 _scan = json.JSONDecoder(strict=False).raw_decode
 _MAX_TRIES = 64
 """Opening braces that are tried; each costs a scan of the text behind it at most."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from evaltrail.core.decoding import converted
 from evaltrail.core.errors import InputError
 from evaltrail.core.ids import digest
 from evaltrail.core.values import Json
@@ -169,7 +170,7 @@ def _word(label: str | bool) -> str:
 def _example(example: EvaluationExample | Mapping[str, Json], place: int, scale: Scale) -> EvaluationExample:
     if isinstance(example, Mapping):
         try:
-            example = msgspec.convert(example, EvaluationExample)
+            example = converted(example, EvaluationExample)
         except msgspec.ValidationError as error:
             hint = "an example has output, score, justification, and perhaps input and grading_context"
             raise InputError(f"examples[{place}]: {str(error).lower()}", code="bad_rubric", hint=hint) from error

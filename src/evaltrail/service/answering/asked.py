@@ -9,6 +9,7 @@ from typing import cast
 
 import msgspec
 
+from evaltrail.core.decoding import converted
 from evaltrail.core.errors import InputError
 from evaltrail.core.submission import Benchmark, Submission, SubmittedModel
 from evaltrail.core.values import Json
@@ -61,7 +62,7 @@ def asked_for(spec: Mapping[str, Json]) -> Asked:
     try:
         if SUBMISSION in spec:
             return Asked(submission=submission_from_json(spec))
-        return _ordered(msgspec.convert(spec, _Order))
+        return _ordered(converted(spec, _Order))
     except InputError as error:
         return _unclear(error.message)
     except msgspec.ValidationError as error:

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from evaltrail.bundle.journal import row_places
+from evaltrail.core.decoding import decoder
 from evaltrail.core.errors import InputError
 from evaltrail.core.sample import Sample
 from evaltrail.service.answering.sample_choice import MOST_LOOKED_AT, Found
@@ -58,7 +59,7 @@ def samples_from(parts: Sequence[JournalPart], place: tuple[int, int]) -> Iterat
 
 
 def _samples(file: Path, place: tuple[int, int]) -> Iterator[Found]:
-    decode = msgspec.json.Decoder(Sample).decode
+    decode = decoder(Sample).decode
     try:
         with file.open("rb") as rows:
             while True:

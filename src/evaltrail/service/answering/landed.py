@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from evaltrail.config.settings import Settings
+from evaltrail.core.decoding import decoder
 from evaltrail.service.answering.account import RunAccount
 from evaltrail.service.evaluation.result_record import OF_RESULT
 from evaltrail.store.ledger import Ledger
@@ -44,7 +45,7 @@ class _Recorded(msgspec.Struct):
     errors: tuple[_Error, ...] = ()
 
 
-_DECODE = msgspec.json.Decoder(_Recorded).decode
+_DECODE = decoder(_Recorded).decode
 
 
 def landings(settings: Settings, evaluation_ids: Sequence[str]) -> Mapping[str, Landing]:

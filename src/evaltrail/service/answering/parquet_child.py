@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from evaltrail.bundle.columns import ParquetSamples
+from evaltrail.core.decoding import decoded
 from evaltrail.core.errors import InputError
 from evaltrail.service.answering.parquet_pages import ParquetAnswer, ParquetQuestion
 from evaltrail.service.answering.sample_choice import Found, choose
@@ -32,5 +33,5 @@ def _samples(question: ParquetQuestion) -> Iterator[Found]:
 
 
 if __name__ == "__main__":
-    asked = msgspec.json.decode(sys.stdin.buffer.read(), type=ParquetQuestion)
+    asked = decoded(sys.stdin.buffer.read(), ParquetQuestion)
     sys.stdout.buffer.write(msgspec.json.encode(answer(asked)))

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from evaltrail.core.decoding import decoded
 from evaltrail.core.errors import InputError
 from evaltrail.core.ids import nearest
 from evaltrail.providers.datasets import Record, find_dataset
@@ -107,7 +108,7 @@ def _listed(cell: object) -> list[str]:
     """One text, or a JSON list of texts, as a list; nothing as an empty one."""
     if isinstance(cell, str) and cell.lstrip().startswith("["):
         try:
-            cell = msgspec.json.decode(cell, type=list[str])
+            cell = decoded(cell, list[str])
         except msgspec.DecodeError:
             return [str(cell)]
     if isinstance(cell, list | tuple):

@@ -14,6 +14,7 @@ import yaml
 
 from evaltrail.bundle.folders import beside, make_private, place_folder, write_whole
 from evaltrail.config.yaml_document import YamlLimitError, first_document
+from evaltrail.core.decoding import converted
 from evaltrail.core.errors import InputError
 from evaltrail.core.ids import digest, nearest
 from evaltrail.core.values import Json
@@ -91,7 +92,7 @@ def stored_benchmark(document: Mapping[str, Json], home: Path) -> BenchmarkEntry
         InputError: the document is none of this version's.
     """
     try:
-        entry = msgspec.convert(document, BenchmarkEntry)
+        entry = converted(document, BenchmarkEntry)
     except msgspec.ValidationError as error:
         hint = "add the benchmark again"
         raise InputError(f"the stored benchmark cannot be read: {error}", code="bad_value", hint=hint) from error

@@ -10,6 +10,7 @@ from typing import Any, TypedDict, cast, get_type_hints
 
 import msgspec
 
+from evaltrail.core.decoding import converted, decoded
 from evaltrail.core.errors import InputError
 from evaltrail.core.ids import nearest
 from evaltrail.core.progress import ProgressSink
@@ -116,12 +117,12 @@ def with_judge(params: Mapping[str, Scalar], judge: str) -> dict[str, Scalar]:
 
 
 def _converted(value: object, kind: Any) -> object:
-    return msgspec.convert(msgspec.to_builtins(value), kind)
+    return converted(msgspec.to_builtins(value), kind)
 
 
 def _settings(value: object) -> object:
     """Generation settings: whatever JSON can say, under names."""
-    return msgspec.json.decode(msgspec.json.encode(value), type=dict[str, Any])
+    return decoded(msgspec.json.encode(value), dict[str, Any])
 
 
 def _path(value: object) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from evaltrail.core.decoding import decoded
 from evaltrail.core.delivery import Receipt
 from evaltrail.service.evaluation.order import Result
 from evaltrail.service.record import error_object, result_parts
@@ -27,7 +28,7 @@ def with_landed(record: bytes, receipts: Sequence[Receipt]) -> bytes:
         record: what it has kept so far.
         receipts: of the parts.
     """
-    kept: dict[str, Any] = msgspec.json.decode(record)
+    kept = decoded(record, dict[str, Any])
     own = {receipt.task: msgspec.to_builtins(receipt) for receipt in receipts}
     earlier = {receipt["task"]: receipt for receipt in kept.get("receipts", ())}
     errors = [error for error in kept.get("errors", ()) if error["code"] in OF_RESULT]

@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar, get_args, get_type_hints
 import msgspec
 
 from evaltrail.config.composition.problems import Problems
+from evaltrail.core.decoding import converted
 from evaltrail.core.errors import InputError
 from evaltrail.core.ids import nearest
 from evaltrail.core.values import Json
@@ -117,11 +118,11 @@ class OptionTable(Generic[_Options]):
         values = {name: self._meant(name, value) for name, value in given.values.items() if value is not None}
         for name, value in values.items():
             try:
-                msgspec.convert({name: value}, self.kind)
+                converted({name: value}, self.kind)
             except msgspec.ValidationError as error:
                 problems.take(self._wrong(name, error, given.places.get(name, "")))
         problems.tell()
-        return msgspec.convert(values, self.kind)
+        return converted(values, self.kind)
 
     def _meant(self, name: str, value: Json) -> Json:
         """A value as people mean it: numbers may be names, and one text may be a list."""

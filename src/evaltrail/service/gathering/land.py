@@ -31,7 +31,6 @@ from evaltrail.destinations.mlflow.tracking_uri import is_http, resolve_tracking
 from evaltrail.readers.detect import Found
 from evaltrail.readers.tables import unreadable
 from evaltrail.service.deliver import complete_options, incomplete, open_destination
-from evaltrail.service.gathering.decoding import prepare_decoding
 from evaltrail.service.gathering.merge import labels_of, merge
 from evaltrail.service.gathering.reading import guarded, stumbled
 from evaltrail.service.gathering.survey import Unit
@@ -193,7 +192,6 @@ class _Crew:
             InterruptError: interrupted.
         """
         self.progress(Progress(task=self.title, done=0, total=len(self.units)))
-        prepare_decoding()
         with ThreadPoolExecutor(max(1, threads)) as pool:
             tasks = [pool.submit(self._take) for _ in range(max(1, threads))]
             try:

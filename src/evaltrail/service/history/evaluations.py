@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from evaltrail.bundle.layout import LOG, MANIFEST
 from evaltrail.bundle.read import read_bundle
 from evaltrail.config.settings import Settings
+from evaltrail.core.decoding import decoded
 from evaltrail.core.errors import InputError
 from evaltrail.core.ids import nearest
 from evaltrail.service.history.invocations import find_invocation, known_executions
@@ -25,7 +24,7 @@ def describe(entry: Entry) -> dict[str, Any]:
     Returns:
         evaluation_id, state, model, tasks, started_at, ended_at, out, progress {done, total}, errors.
     """
-    result = msgspec.json.decode(entry.result, type=dict[str, Any]) if entry.result else {}
+    result = decoded(entry.result, dict[str, Any]) if entry.result else {}
     state, errors = entry.state, result.get("errors", [])
     total = sum(count["total"] for count in result.get("counts", {}).values())
     done = result.get("accepted", total)  # of a generation: the others are missing

@@ -7,10 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
-
 from evaltrail.bundle.folders import is_locked
 from evaltrail.config.settings import Settings
+from evaltrail.core.decoding import decoded
 from evaltrail.core.errors import DestinationUnreachableError, InterruptError
 from evaltrail.core.progress import Progress
 from evaltrail.core.values import Json
@@ -67,7 +66,7 @@ def exit_code_of(settings: Settings, found: Mapping[str, Any]) -> int:
         codes = {job["exit_code"] or 0 for job in found["jobs"]}
     else:
         result = Ledger(settings.home).find(found["evaluation_id"]).result
-        codes = {msgspec.json.decode(result)["exit_code"]} if result else set()
+        codes = {decoded(result, dict[str, Any])["exit_code"]} if result else set()
     if codes - {0} == {DestinationUnreachableError.exit_code}:
         return DestinationUnreachableError.exit_code
     return 0 if found["state"] == "completed" and not codes - {0} and not found["errors"] else 1

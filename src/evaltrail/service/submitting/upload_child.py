@@ -7,6 +7,7 @@ import sys
 
 import msgspec
 
+from evaltrail.core.decoding import decoded
 from evaltrail.service.submitting.upload_look import LookQuestion, looked
 
 _MEMORY_BYTES = 2_000_000_000
@@ -15,5 +16,5 @@ _CPU_S = 120
 if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (_CPU_S, _CPU_S))
-    asked = msgspec.json.decode(sys.stdin.buffer.read(), type=LookQuestion)
+    asked = decoded(sys.stdin.buffer.read(), LookQuestion)
     sys.stdout.buffer.write(msgspec.json.encode(looked(asked)))

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import msgspec
 
+from evaltrail.core.decoding import converted
 from evaltrail.core.delivery import DeliveryOptions
 from evaltrail.core.errors import InputError
 from evaltrail.core.generation import GenerationPlan
@@ -92,7 +93,7 @@ def generation_from_json(given: Mapping[str, Json]) -> GenerationSpec:
             hint="start workers of the version that accepted it, or submit it anew",
         )
     try:
-        return msgspec.convert(given[_SPEC], _KeptSpec)
+        return converted(given[_SPEC], _KeptSpec)
     except msgspec.ValidationError as error:
         message = f"the spec is not understood any more: {error}"
         raise InputError(message, code="bad_spec", hint="submit it anew") from error

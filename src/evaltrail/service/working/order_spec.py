@@ -11,6 +11,7 @@ import msgspec
 
 from evaltrail.config.secrets import public_url
 from evaltrail.config.settings import Settings
+from evaltrail.core.decoding import converted
 from evaltrail.core.delivery import DeliveryOptions
 from evaltrail.core.errors import InputError
 from evaltrail.core.ids import digest
@@ -153,7 +154,7 @@ def spec_from_json(given: Mapping[str, Any]) -> OrderSpec:
             hint=f"start workers of the version that accepted it and `evaltrail jobs retry ID`, or {_AGAIN}",
         )
     try:
-        kept = msgspec.convert(given, _KeptSpec)
+        kept = converted(given, _KeptSpec)
     except msgspec.ValidationError as error:
         message = f"the job's spec is not understood any more: {error}"
         raise InputError(message, code="bad_spec", hint=_AGAIN) from error

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import msgspec
 
+from evaltrail.core.decoding import converted
 from evaltrail.core.delivery import DeliveryOptions
 from evaltrail.core.errors import InputError
 from evaltrail.core.request import EvaluationRequest, ModelTarget, RequestLimits, TaskSettings
@@ -85,7 +86,7 @@ def submission_from_json(spec: Mapping[str, Any]) -> Submission:
             hint=f"start workers of the version that accepted it, or {again}",
         )
     try:
-        return msgspec.convert(spec[SUBMISSION], _KeptSubmission)
+        return converted(spec[SUBMISSION], _KeptSubmission)
     except msgspec.ValidationError as error:
         raise InputError(f"the spec is not understood any more: {error}", code="bad_spec", hint=again) from error
 
