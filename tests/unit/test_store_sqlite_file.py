@@ -84,6 +84,29 @@ def test_the_change_waits_for_those_who_have_the_file_open(file):
     assert journal(file) == "delete"
 
 
+def test_many_that_begin_to_share_a_file_do_not_wait_for_each_other(tmp_path):
+    """Each holds the file while it asks for it alone: whoever is refused lets go of it before it asks again."""
+    refused = []
+
+    def share(file, start):
+        start.wait(30)
+        try:
+            open_sqlite(file, synchronous="NORMAL", is_shared=True).close()
+        except sqlite3.Error as error:
+            refused.append(error)
+
+    for number in range(5):
+        file, start = tmp_path / f"{number}.db", threading.Barrier(6)
+        with closing(open_sqlite(file, synchronous="NORMAL")) as rows:
+            rows.execute("CREATE TABLE seen (word TEXT)")
+        threads = [threading.Thread(target=share, args=(file, start)) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert (refused, journal(file)) == ([], "delete")
+
+
 @pytest.mark.parametrize("kinds", [("shared", "shared", "shared"), ("shared", "alone", "alone")])
 def test_processes_that_write_and_read_at_once_lose_nothing(file, kinds):
     """Also while one of them changes the journal, and the others do not know of it."""
@@ -91,9 +114,8 @@ def test_processes_that_write_and_read_at_once_lose_nothing(file, kinds):
     for child in children:
         child.stdin.write("go\n")
         child.stdin.flush()
-    for child in children:
-        _, err = child.communicate(timeout=60)
-        assert child.returncode == 0, err
+    ended = [(child.communicate(timeout=60)[1], child.returncode) for child in children]
+    assert ended == [("", 0)] * len(kinds)
     assert len(words(file)) == 1 + 30 * len(kinds)
     assert journal(file) == "delete"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
 import time
 from pathlib import Path
@@ -27,27 +28,24 @@ def open_sqlite(file: Path, *, synchronous: Literal["NORMAL", "FULL"], is_shared
     """
     file.touch(mode=0o600)
     is_new = not file.stat().st_size
-    connection = sqlite3.connect(file, timeout=_WAIT_S, isolation_level=None)
-    try:
-        connection.row_factory = sqlite3.Row
-        if is_shared or is_new:
-            _turn_to(connection, "delete" if is_shared else "wal")
-        connection.execute(f"PRAGMA synchronous = {synchronous}")
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
-
-
-def _turn_to(connection: sqlite3.Connection, journal: Literal["wal", "delete"]) -> None:
-    """Change the journal of a file; where several use it just now, sqlite itself does not wait its turn."""
+    journal = "delete" if is_shared else "wal" if is_new else ""
     ends = time.monotonic() + _WAIT_S
     while True:
+        connection = sqlite3.connect(file, timeout=_WAIT_S, isolation_level=None)
         try:
-            connection.execute(f"PRAGMA journal_mode = {journal}")
-            return
-        except sqlite3.OperationalError as error:
-            code = error.sqlite_errorcode & 0xFF  # the rest says what it was busy with, such as recovery
-            if code not in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED} or time.monotonic() > ends:
+            connection.row_factory = sqlite3.Row
+            if journal:
+                connection.execute(f"PRAGMA journal_mode = {journal}")
+            connection.execute(f"PRAGMA synchronous = {synchronous}")
+            return connection
+        except sqlite3.Error as error:
+            connection.close()  # one that waits while it has the file open is what the next one waits for
+            if not _is_busy(error) or time.monotonic() > ends:
                 raise
-            time.sleep(_PAUSE_S)
+        time.sleep(random.uniform(0.1, 1) * _PAUSE_S)  # noqa: S311  so that two do not meet again and again
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    """Whether others use the file just now; a change of its journal does not wait for them by itself."""
+    code = error.sqlite_errorcode & 0xFF  # the rest says what it was busy with, such as recovery
+    return code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
