@@ -10,6 +10,7 @@ from collections import Counter
 
 import pytest
 from installed import Installed
+from reader import ROOT
 
 from generated_sets import write_facts
 from question_endpoint import QuestionEndpoint
@@ -86,6 +87,23 @@ def assert_good(evaltrail):
     assert len({row["query"] for row in rows}) == len(rows)
 
 
+def shown_rejects():
+    """The rows of the page's table."""
+    page = (ROOT / "docs" / "generate.md").read_text(encoding="utf-8")
+    table = page.partition("| reason | rejected |")[2].partition("\n\n")[0]
+    return [tuple(cell.strip(" `") for cell in row.split("|")[1:-1]) for row in table.splitlines()[2:]]
+
+
+def told_rejects(told):
+    """The first two columns of the same, as the command tells it."""
+    rows = [(reason, str(count)) for reason, count in most_first(told["rejected"])]
+    return [*rows, ("accepted", str(told["accepted"])), ("missing", str(told["shortfall"]["missing"]))]
+
+
+def most_first(counts):
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
 @pytest.mark.parametrize(
     ("faults", "reason"),
     [
@@ -148,12 +166,20 @@ def test_an_endpoint_that_answers_half_costs_questions_and_tells_which(evaltrail
 
 
 def test_of_a_model_that_is_bad_in_every_way_only_good_questions_come_through(evaltrail):
-    """Of prose, broken JSON, repeats, inventions, misquotes and leaks none gets into the file; the rest is told."""
+    """Of prose, broken JSON, repeats, inventions, misquotes and leaks none gets into the file; the rest is told, and is
+    what the page on questions shows of such a model."""
     with QuestionEndpoint(**OF_EVERYTHING) as model:
         done = generated(evaltrail, model, chunks=40 * WINDOW)
     assert_accounted(evaltrail, done)
     assert_good(evaltrail)
     assert done.object["accepted"] > 0
     assert done.object["rejected"].keys() >= {"unreadable", "evidence", "duplicate", "answerable", "closed_book"}
-    leaked = {row["query"] for row in rows_of(evaltrail.cwd / "q.rejects.csv") if row["reason"] == "closed_book"}
+    rejects = rows_of(evaltrail.cwd / "q.rejects.csv")
+    shown = shown_rejects()
+    assert [row[:2] for row in shown] == told_rejects(done.object)
+    for reason, _, detail in shown[:-2]:
+        assert any(row["detail"].startswith(detail) for row in rejects if row["reason"] == reason), reason
+    reasons = most_first(done.object["shortfall"]["reasons"])
+    assert shown[-1][2] == ", ".join(f"{count} {reason}" for reason, count in reasons)
+    leaked = {row["query"] for row in rejects if row["reason"] == "closed_book"}
     assert not leaked & {row["query"] for row in rows_of(evaltrail.cwd / "q.csv")}

@@ -73,3 +73,27 @@ def test_a_budget_holds_over_all_runs_together(tmp_path, budget):
         assert outcome(again) == outcome(first)
         whole = generated(endpoint.url, CHUNKS, log=log, budget_tokens=10**6)
         assert (whole.accepted, len(endpoint.bodies)) == (18, whole.calls)
+
+
+class Thinker(QuestionEndpoint):
+    """Thinks for longer than a budget lets any answer be."""
+
+    def reply(self, body):
+        """Nothing but thoughts where the answer has an end."""
+        status, answer = super().reply(body)
+        if "max_tokens" in body:
+            thoughts = {"role": "assistant", "content": "", "reasoning_content": "let me think"}
+            answer["choices"][0] |= {"message": thoughts, "finish_reason": "length"}
+        return status, answer
+
+
+def test_what_a_budget_cut_is_asked_anew_without_one(tmp_path):
+    """The same budget again costs nothing; what was paid for answers that were cut stays counted."""
+    log = tmp_path / "generation.answers"
+    with Thinker() as endpoint:
+        first, again = (generated(endpoint.url, CHUNKS, log=log, budget_tokens=10**6) for _ in range(2))
+        assert (first.accepted, set(first.shortfall), again.new_calls) == (0, {"truncated"}, 0)
+        whole = generated(endpoint.url, CHUNKS, log=log)
+        assert (whole.accepted, whole.calls) == (18, first.calls + whole.new_calls)
+        later = generated(endpoint.url, CHUNKS, log=log, budget_tokens=10**6)
+    assert (later.accepted, later.new_calls, later.questions) == (18, 0, whole.questions)

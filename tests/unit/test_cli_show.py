@@ -53,8 +53,10 @@ def test_what_did_not_land_for_one_reason_is_one_line():
         (Progress(task="t", done=150, total=200), 5.0, 100, "t [###############.....] 150/200  10/s  ETA 5 s"),
         (Progress(task="t", done=0, total=200), 0.0, 0, "t [....................] 0/200  0/s"),
         (Progress(task="t", done=7, total=None), 7.0, 0, "t 7  1/s"),
+        (Progress(task="t", done=7, total=None, silent_s=13.4), 7.0, 0, "t 7  1/s  nothing for 13 s"),
+        (Progress(task="t", done=0, total=None, silent_s=200.0), 0.0, 0, "t 0  0/s  nothing for 3 min"),
     ],
 )
 def test_progress_tells_rate_and_time_left(progress, seconds, had, text):
-    """Rate and ETA count only what was done since this process began; errors are told by reason."""
+    """Rate and ETA count only what was done since this process began; errors are told by reason, and a silence."""
     assert progress_text(progress, seconds=seconds, had=had) == text

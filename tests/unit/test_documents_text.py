@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from document_files import kept, pdf_of, read, refused, texts
 from evaltrail.core.errors import InputError
+from evaltrail.generation.documents.formats import find_kind
 from evaltrail.generation.documents.labels import file_label, source_label
 from evaltrail.generation.documents.notes import Notes
 from evaltrail.generation.documents.reading import numbered, read_document
@@ -109,7 +112,13 @@ def test_a_known_format_needs_no_name(tmp_path):
         ("a.docx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office file"),
         ("a.docx", b" \n", "white space"),
         ("a.html", b"\x89PNG\r\n", "a PNG"),
-        ("a.csv", b"PAR1", "a parquet"),
+        ("a.csv", b"PAR1\x15\x04\x15\x10", "a parquet"),
+        ("a.txt", b"SQLite format 3\x00\x10", "a SQLite"),
+        ("a.txt", b"BZh91AY&SY\xe9\xe9", "a bzip2"),
+        ("a.txt", b"GIF89a\x01\x00", "a GIF"),
+        ("a.md", rb"{\rtf1\ansi x}", "an RTF"),
+        ("a.md", b"%PDF-1.4\n1 0 obj\n<< >>", "a PDF"),
+        ("a.pdf", b"%PDF- is how a PDF begins", "text"),
     ],
 )
 def test_a_wrong_suffix_is_said(tmp_path, name, data, said):
@@ -117,6 +126,20 @@ def test_a_wrong_suffix_is_said(tmp_path, name, data, said):
     error = refused(tmp_path, name, data)
     assert error.code == "wrong_format"
     assert said in error.message
+
+
+@given(
+    begin=st.sampled_from(
+        ("PAR1", "SQLite format 3", "BZh", "BZh9", "GIF8", "GIF89a", "%PDF- ", "{\\rtf ", "PK", "MZ")
+    ),
+    rest=st.text(st.characters(exclude_categories=("Cc", "Cs")), max_size=40),
+    name=st.sampled_from(("a.txt", "a.md", "a.csv", "notes")),
+    encoding=st.sampled_from(("utf-8", "cp1252")),
+)
+def test_a_text_may_begin_as_other_files_do(begin, rest, name, encoding):
+    """What a sign of another format is made of are characters too; a text that begins with them is read as text."""
+    head = (begin + rest).encode(encoding, "replace")
+    assert find_kind(name, head) == {"a.md": "markdown", "a.csv": "csv"}.get(name, "text")
 
 
 @pytest.mark.parametrize(("name", "hint"), [("a.doc", "save it as .docx"), ("a.exe", "save it as one of these")])

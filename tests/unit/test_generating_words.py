@@ -125,6 +125,24 @@ def test_each_reason_of_a_shortfall_has_its_next_step():
     """A budget is to be raised, text is wanted where windows had no more, a type that cloze lacks needs a model."""
     generation = Generation(questions=(), rejected=(), windows=(), unused_chunks=(), requested=9)
     for reason, step in (("budget", "--budget-tokens"), ("too_few", "give more text"), ("type_not_offered", "--model")):
-        (error,) = shortcomings(replace(generation, shortfall={reason: 9}))
+        (error,) = shortcomings(replace(generation, shortfall={reason: 9}), GenerationPlan())
         assert step in error.hint
         assert error.hint.count(";") == (reason == "type_not_offered")
+
+
+@pytest.mark.parametrize(
+    ("plan", "step"),
+    [
+        (GenerationPlan(budget_tokens=10**6), "leave out --budget-tokens"),
+        (GenerationPlan(budget_tokens=10**6, generation={"max_tokens": 50}), "raise max_tokens"),
+        (GenerationPlan(generation={"max_tokens": 50}), "raise max_tokens"),
+        (GenerationPlan(), "give more text"),
+    ],
+)
+def test_answers_that_came_to_their_end_too_early_need_a_later_one(plan, step):
+    """Whoever set that end can set another: a budget, or the settings of every request."""
+    generation = Generation(questions=(), rejected=(), windows=(), unused_chunks=(), requested=9)
+    for shortfall in ({"truncated": 9}, {"empty": 4, "truncated": 5}):
+        (error,) = shortcomings(replace(generation, shortfall=shortfall), plan)
+        assert step in error.hint
+        assert ";" not in error.hint.replace("; what was cut is asked anew", "")

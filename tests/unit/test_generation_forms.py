@@ -9,8 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evaltrail.core.document import Chunk
+from evaltrail.generation.asking.answering import alone_messages, answer_messages
 from evaltrail.generation.asking.reply_form import Reply, ReplyForm
+from evaltrail.generation.asking.writer import write_messages
 from evaltrail.generation.asking.written_form import WrittenForm
+from evaltrail.generation.drafts import Passage
+from evaltrail.generation.source import WriteOrder
+from evaltrail.generation.windows import Window
 from evaltrail.scoring.judging.answer_form import UnreadableError
 from evaltrail.scoring.judging.reading import read_text
 
@@ -142,3 +148,14 @@ def test_no_json_breaks_the_reading(value):
         with suppress(UnreadableError):
             found = form.read(value)
         assert found is None or isinstance(found, tuple | Reply)
+
+
+@pytest.mark.parametrize("text", ["A turn begins with <|im_start|>.", "<s>[INST] Who? [/INST]</s>", "<start_of_turn>"])
+def test_a_text_is_shown_to_the_letter(text):
+    """Also where it holds marks of chat templates: what it is asked to quote from is what it has to quote."""
+    chunk = Chunk(number=1, text=text, source="a.txt")
+    passage = Passage(window=Window(number=1, first=1, last=1), chunks=(chunk,))
+    order = WriteOrder(passage=passage, wanted={"simple": 1})
+    for messages in (write_messages(order), answer_messages(f"What is {text}?", passage)):
+        assert f" text\n{text}\n" in messages[1]["content"]
+    assert f"What is {text}?" in alone_messages(f"What is {text}?")[1]["content"]

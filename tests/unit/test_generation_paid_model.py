@@ -22,9 +22,9 @@ def prompt(words="Who?", **extra):
     return Prompt(messages=({"role": "user", "content": words},), seed=0, extra=extra)
 
 
-def paid(model, *, answers=None, budget=None, concurrency=8):
+def paid(model, *, answers=None, budget=None, concurrency=8, settings=None):
     return PaidModel(
-        model, answers=answers, budget=budget or Budget(None), concurrency=concurrency, settings={}, seed=0
+        model, answers=answers, budget=budget or Budget(None), concurrency=concurrency, settings=settings or {}, seed=0
     )
 
 
@@ -63,6 +63,30 @@ def test_a_model_that_said_nothing_was_paid_for(error, sent):
     asyncio.run(ask(front, prompt()))
     asyncio.run(ask(front, prompt()))
     assert len(model.asked) == sent
+
+
+@pytest.mark.parametrize("error", ["truncated", "empty", ""])
+def test_what_a_budget_cut_serves_those_alone_who_have_the_same_end(tmp_path, error):
+    """The same again costs nothing; without that end it is asked anew, and who comes later finds the whole answer."""
+    cut = said(text=None if error else "A", error=error, finish_reason="length")
+    file, told = tmp_path / "a.answers", []
+    for extra in ({"max_tokens": 9}, {"max_tokens": 9}, {}, {"max_tokens": 9}):
+        log, model = AnswerLog(file), CountingModel(lambda prompt: (cut if prompt.extra else said())(prompt))
+        (answer,) = asyncio.run(ask(paid(model, answers=log), prompt(**extra)))
+        log.close()
+        told.append((len(model.asked), answer.text == "Ada"))
+    assert told == [(1, False), (0, False), (1, True), (0, True)]
+    assert len(list(AnswerLog(file).own())) == 2
+
+
+def test_an_end_that_the_plan_sets_is_a_part_of_the_request(tmp_path):
+    """What is cut there is the answer, with a budget and without."""
+    own = {"max_tokens": 9}
+    for run in range(2):
+        log, model = AnswerLog(tmp_path / "a.answers"), CountingModel(said(finish_reason="length"))
+        asyncio.run(ask(paid(model, answers=log, settings=own), prompt(**own)))
+        log.close()
+        assert len(model.asked) == 1 - run
 
 
 def test_tokens_are_guessed_where_the_endpoint_does_not_say(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from evaltrail.generation.rounds import at_most
 from evaltrail.generation.watching import Watcher
 
@@ -12,6 +14,27 @@ def test_a_silence_is_told_once_it_is_long():
     for silent_s in (1.0, 30.0):
         Watcher(4, told.append, silent_s=lambda seconds=silent_s: seconds).tell(force=True)
     assert [each.silent_s for each in told] == [0.0, 30.0]
+
+
+def test_a_silence_is_told_again_and_again():
+    """Each second, though nothing comes: a bar that stands still says for how long."""
+    told = []
+    silences = iter((6.0, 7.0))
+
+    async def silent():
+        second = asyncio.Event()
+
+        def take(progress):
+            told.append(progress)
+            if len(told) == 2:
+                second.set()
+
+        ticking = asyncio.create_task(Watcher(4, take, silent_s=lambda: next(silences)).keep_telling(every_s=0.01))
+        await asyncio.wait_for(second.wait(), 10)
+        ticking.cancel()
+
+    asyncio.run(silent())
+    assert [(each.done, each.silent_s) for each in told] == [(0, 6.0), (0, 7.0)]
 
 
 def test_good_and_bad_are_counted_and_never_more_than_asked_for():

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from evaltrail.core.sample import Sample
 from evaltrail.scoring.judging.columns import column_of, input_of, missing_reason
-from evaltrail.scoring.judging.fence import fence_key, fenced
+from evaltrail.scoring.judging.fence import fence_key, fenced, fenced_verbatim
 
 
 @given(texts=st.lists(st.text(), min_size=1, max_size=4))
@@ -27,6 +29,16 @@ def test_every_part_can_be_told_from_the_others(texts):
         inside = whole.split(f"<<<{key} part{place}\n", 1)[1].split(f"\n{key}>>>", 1)[0]
         assert inside == text.replace("<|", "< |")
     assert whole.count(f"{key}>>>") == whole.count(f"<<<{key}") == len(texts)
+
+
+@given(text=st.text(alphabet="<|[]/INSTs>ab\n"))
+def test_what_is_fenced_verbatim_keeps_the_marks_of_chat_templates(text):
+    """So that it can be quoted to the letter; a text without marks is fenced alike in both ways."""
+    whole = fenced_verbatim([("text", text)])
+    key = whole.split("\n", 1)[0].removeprefix("Key: ")
+    assert whole == f"Key: {key}\n<<<{key} text\n{text}\n{key}>>>"
+    assert key not in text
+    assert (whole == fenced([("text", text)])) == (not re.search(r"<\||</?s>|\[/?INST\]", text))
 
 
 def test_a_text_that_was_written_for_its_own_key_gets_another_one():

@@ -21,6 +21,8 @@ _MOST_ERRORS = 50
 _MOST_VALUES = 100_000
 """Of a body that has a form: pydantic tells of every unknown field, which took 1 KB each (measured November 2026)."""
 _MOST_CHARACTERS = 80
+_KEY = "[key]"
+"""What pydantic puts behind a name that is itself the mistake."""
 _NO_KEYS = "no request holds a key: give it to the service as a variable, and name that in the server's entry"
 _SENTENCES: Mapping[str, str] = MappingProxyType(
     {
@@ -111,6 +113,8 @@ def mistakes(form: type[BaseModel], found: list[ErrorDetails]) -> tuple[FieldPro
 
 def _mistake(form: type[BaseModel], found: ErrorDetails) -> FieldProblem:
     loc = found["loc"]
+    if loc[-1:] == (_KEY,) and found["type"] != "extra_forbidden":
+        loc = loc[:-1]
     path = ".".join(str(part)[:_MOST_CHARACTERS] for part in loc)
     name = str(loc[-1])[:_MOST_CHARACTERS] if loc else "the body"
     context = found.get("ctx", {})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self, cast
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from evaltrail.api.form import Form, mistake, read_form
 from evaltrail.api.replies import QueryForm
@@ -23,6 +23,24 @@ Price = Annotated[float, Field(ge=0, le=1e6)]
 PageLimit = Annotated[int, Field(ge=1, le=100)]
 Cursor = Annotated[str, Field(max_length=500, description="next_cursor of the page before")]
 VersionNumber = Annotated[int, Field(ge=1, le=10**8)]
+
+
+def _own_names(value: object) -> object:
+    """Counts by the types' own names: ``multi-hop`` is ``multi_hop``."""
+    if not isinstance(value, dict):
+        return value
+    found: dict[str, object] = {}
+    for name, count in value.items():
+        own = str(name).lower().replace("-", "_")
+        if own in found:
+            raise mistake(f"names {own:.60} twice", "keep one of its counts")
+        found[own] = count
+    return found
+
+
+TypeCounts = Annotated[
+    dict[QuestionType, Annotated[int, Field(ge=0, le=1_000_000)]], Field(max_length=20), BeforeValidator(_own_names)
+]
 Mode = Literal["closed_book", "oracle_context", "noisy_context", "rag_endpoint"]
 
 
@@ -66,8 +84,8 @@ class GenerationForm(Form):
     window_step: Chunks = 2
     window_scope: WindowScope = "upload"
     questions_per_window: Annotated[int, Field(ge=1, le=1000)] = 3
-    types: Annotated[dict[QuestionType, Annotated[int, Field(ge=0, le=1_000_000)]], Field(max_length=20)] | None = (
-        Field(default=None, description="how many of each type in all, instead of questions_per_window")
+    types: TypeCounts | None = Field(
+        default=None, description="how many of each type in all, instead of questions_per_window"
     )
     gates: Options | None = Field(default=None, description="what a question has to reach, gate by gate, 0 to 1")
     rounds: Annotated[int, Field(ge=1, le=20)] = 3

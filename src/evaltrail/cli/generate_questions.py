@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from evaltrail.cli import generate_edits, values
@@ -82,8 +82,8 @@ def _preview(order: GenerationOrder, settings: Settings, *, as_json: bool) -> in
 
 
 def _order(arguments: argparse.Namespace, settings: Settings) -> GenerationOrder:
-    types, more = _pairs(arguments.types)
-    gates, yet_more = _pairs(arguments.gates)
+    types, more = _pairs(arguments.types, QUESTION_TYPES)
+    gates, yet_more = _pairs(arguments.gates, _GATES)
     for flag, words, names in (("--types", more, QUESTION_TYPES), ("--gates", yet_more, _GATES)):
         for word in words:
             if word.replace("-", "_") in names and not Path(word).exists():
@@ -144,7 +144,33 @@ def _wanted_delivery(arguments: argparse.Namespace) -> DeliveryOptions | None:
     )
 
 
-def _pairs(words: Sequence[str]) -> tuple[list[str], list[str]]:
+def _pairs(words: Sequence[str], names: Collection[str]) -> tuple[list[str], list[str]]:
     """The words that are pairs, and those that are not: documents, which a flag with several values swallows."""
-    pairs = [word for word in words if "=" in word]
-    return pairs, [word for word in words if "=" not in word]
+    pairs = [word for word in words if _is_pair(word, names)]
+    return pairs, [word for word in words if word not in pairs]
+
+
+def _is_pair(word: str, names: Collection[str]) -> bool:
+    """Whether two of three say so, as documents may be called ``a=b.txt``: a known name, a value, no such file."""
+    if "=" not in word:
+        return False
+    parts = [part.partition("=") for part in word.split(",") if part.strip()]
+    has_name = any(sign and name.strip().lower().replace("-", "_") in names for name, sign, _ in parts)
+    has_values = all(_is_value(value.strip()) for _, _, value in parts)
+    return [has_name, has_values, not _is_there(word)].count(True) > 1
+
+
+def _is_value(text: str) -> bool:
+    """Whether it may be the value of a pair: a number, or a gate that is left out."""
+    try:
+        float(text)
+    except ValueError:
+        return text.casefold() == "off"
+    return True
+
+
+def _is_there(document: str) -> bool:
+    try:
+        return Path(document).exists()
+    except OSError:  # a name that no file can have
+        return False

@@ -199,6 +199,8 @@ def progress_text(progress: Progress, *, seconds: float, had: int) -> str:
     if progress.tokens:
         parts.append(f"{progress.tokens:,} tokens")
     parts += [f"{count:,} {reason}" for reason, count in progress.errors.items()]
+    if progress.silent_s:
+        parts.append(f"nothing for {_duration(progress.silent_s)}")
     return "  ".join(parts)
 
 

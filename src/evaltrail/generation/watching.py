@@ -79,8 +79,8 @@ class Watcher:
                 )
             )
 
-    async def keep_telling(self) -> None:
+    async def keep_telling(self, *, every_s: float = _TICK_SECONDS) -> None:
         """Tell each second, until cancelled."""
         while True:
-            await asyncio.sleep(_TICK_SECONDS)
+            await asyncio.sleep(every_s)
             self.tell()

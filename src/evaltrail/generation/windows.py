@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import get_args
 
 from evaltrail.core.document import Chunk
 from evaltrail.core.errors import InputError
 from evaltrail.core.generation import WindowScope
 
 _MOST_TOLD = 10
+_SCOPES: tuple[WindowScope, ...] = get_args(WindowScope)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,15 +90,8 @@ def windows_over(chunks: Sequence[Chunk], *, size: int = 4, step: int = 2, scope
     Raises:
         InputError: size or step is no positive whole number, or there is no such scope (``bad_window``).
     """
-    if scope == "upload":
+    if read_scope(scope) == "upload":
         return make_windows(len(chunks), size=size, step=step)
-    if scope != "document":
-        raise InputError(
-            f"there is no window-scope {scope!r}",
-            code="bad_window",
-            where="window-scope",
-            hint="it is 'upload' (windows go over the ends of files) or 'document' (they do not)",
-        )
     _check("window-size", size)
     _check("window-step", step)
     pairs: list[tuple[int, int]] = []
@@ -106,6 +101,23 @@ def windows_over(chunks: Sequence[Chunk], *, size: int = 4, step: int = 2, scope
         pairs += _pairs(first, last, size, step)
         first = last + 1
     return _windows(pairs, len(chunks))
+
+
+def read_scope(named: str, where: str = "window-scope") -> WindowScope:
+    """The scope that a word names.
+
+    Raises:
+        InputError: there is no such scope (``bad_window``).
+    """
+    for scope in _SCOPES:
+        if scope == named:
+            return scope
+    raise InputError(
+        f"there is no window-scope {named!r:.40}",
+        code="bad_window",
+        where=where,
+        hint="it is 'upload' (windows go over the ends of files) or 'document' (they do not)",
+    )
 
 
 def _pairs(first: int, last: int, size: int, step: int) -> Iterator[tuple[int, int]]:

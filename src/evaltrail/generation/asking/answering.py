@@ -13,7 +13,7 @@ from evaltrail.generation.budget import Budget
 from evaltrail.generation.drafts import Draft, Passage
 from evaltrail.generation.sieve.answers import agreement, says_unanswerable
 from evaltrail.generation.sieve.gate import Gated
-from evaltrail.scoring.judging.fence import fenced
+from evaltrail.scoring.judging.fence import fenced_verbatim
 from evaltrail.scoring.judging.judge_model import JudgeModel, Messages
 from evaltrail.scoring.judging.verdict import Verdict
 
@@ -100,5 +100,5 @@ def closed_book(draft: Draft, reply: Reply, threshold: float) -> Gated:
 def _messages(name: str, parts: tuple[tuple[str, str], ...]) -> Messages:
     return (
         {"role": "system", "content": template(name)},
-        {"role": "user", "content": f"{fenced(parts)}\n\n{template('answer_ask')}"},
+        {"role": "user", "content": f"{fenced_verbatim(parts)}\n\n{template('answer_ask')}"},
     )

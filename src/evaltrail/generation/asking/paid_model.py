@@ -10,6 +10,7 @@ from typing import Self
 
 from evaltrail.bundle.answer_log import AnswerLog
 from evaltrail.core.answer import Answer, Prompt
+from evaltrail.core.ids import digest
 from evaltrail.core.ports import Model
 from evaltrail.core.values import Json
 from evaltrail.generation.asking.limits import told_end
@@ -26,7 +27,8 @@ class PaidModel:
     """A model in front of which answers are looked up, and behind which they are kept.
 
     A request is known by its words, the plan's settings and the plan's seed. In what form the answer was asked for is
-    left out, as that is found out anew by each run: a repeated run could not tell which request had which form.
+    left out, as that is found out anew by each run: a repeated run could not tell which request had which form. So is
+    the end that a budget gives it, but for an answer that was cut there: it serves requests with the same end alone.
 
     Args:
         model: whom to ask what was not asked before; already open.
@@ -86,7 +88,7 @@ class PaidModel:
         request = self.request_digest(prompt)
         if (flight := self._flights.get(request)) is not None:
             return await asyncio.shield(flight)
-        if self._answers is not None and (found := self._answers.find(request)) is not None:
+        if (found := self._found(request, prompt)) is not None:
             return found
         flight = self._flights[request] = asyncio.get_running_loop().create_future()
         try:
@@ -111,6 +113,18 @@ class PaidModel:
         """The model's; nothing is kept of it, and nobody here asks for it."""
         return await self._model.embed(texts, model=model)
 
+    def _found(self, request: str, prompt: Prompt) -> Answer | None:
+        """The kept answer, whole if there is one."""
+        if self._answers is None:
+            return None
+        found = self._answers.find(request)
+        end = self._budget_end(prompt)
+        return self._answers.find(_cut_request(request, end)) if found is None and end else found
+
+    def _budget_end(self, prompt: Prompt) -> int:
+        """Tokens at which the budget ends an answer; 0 where it does not, or the plan's settings do."""
+        return 0 if told_end(self._settings) else told_end(prompt.extra)
+
     async def _paid(self, request: str, prompt: Prompt) -> Answer:
         worst = self._worst(prompt)
         async with self._slots:
@@ -124,7 +138,8 @@ class PaidModel:
                 answer = self._counted(prompt, await self._model.ask(prompt))
                 used = (answer.prompt_tokens or 0) + (answer.completion_tokens or 0)
                 if self._answers is not None and _is_kept(answer):
-                    self._answers.keep(request, answer)
+                    end = self._budget_end(prompt) if answer.finish_reason == "length" else 0
+                    self._answers.keep(_cut_request(request, end) if end else request, answer)
             finally:
                 self.in_flight -= 1
                 self._answered_at = time.monotonic()
@@ -145,6 +160,11 @@ class PaidModel:
         if not self._budget.is_limited:
             return 0
         return worst_prompt_tokens(prompt.messages) + told_end(prompt.extra)
+
+
+def _cut_request(request: str, end: int) -> str:
+    """Under what an answer is kept that was cut at a budget's end."""
+    return digest([request, end])
 
 
 def _is_kept(answer: Answer) -> bool:

@@ -16,7 +16,7 @@ from evaltrail.generation.budget import Budget
 from evaltrail.generation.drafts import UNANSWERABLE, Draft
 from evaltrail.generation.quotas import Quota
 from evaltrail.generation.source import WriteOrder, Writing
-from evaltrail.scoring.judging.fence import fenced
+from evaltrail.scoring.judging.fence import fenced_verbatim
 from evaltrail.scoring.judging.judge_model import JudgeModel, Messages
 
 MOST_QUESTIONS = 25
@@ -101,7 +101,7 @@ def write_messages(order: WriteOrder) -> Messages:
     )
     return (
         {"role": "system", "content": template("write")},
-        {"role": "user", "content": f"{fenced(parts)}\n\n{ask}"},
+        {"role": "user", "content": f"{fenced_verbatim(parts)}\n\n{ask}"},
     )
 
 

@@ -82,6 +82,11 @@ def clean(text: str) -> Cleaned:
     return Cleaned(text=found, replaced=replaced)
 
 
+def has_binary(data: bytes) -> bool:
+    """Whether some bytes hold one that no text has, in whatever encoding of single bytes or UTF-8."""
+    return _BINARY.search(data) is not None
+
+
 def _decoded(data: bytes, encoding: str, notes: list[str]) -> str:
     try:
         return data.decode(encoding)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from evaltrail.core.document import DocumentFormat
 from evaltrail.core.errors import InputError
+from evaltrail.generation.documents.characters import has_binary
 
 Kind = Literal["json", "jsonl", "pdf", "docx", "html", "markdown", "text", "csv"]
 """A format as it is read; ``jsonl`` is a form of ``json``."""
@@ -43,24 +45,29 @@ _SAVED_AS = {
     ".tex": ".txt",
 }
 """Formats that are not read to the one that their own program can save them in."""
+_PDF, _ZIP = "a PDF", "a zip archive, as docx files are"
 _SIGNS: tuple[tuple[bytes, str], ...] = (
-    (b"%PDF-", "a PDF"),
-    (b"PK\x03\x04", "a zip archive, as docx files are"),
+    (b"PK\x03\x04", _ZIP),
     (b"PK\x05\x06", "an empty zip archive"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office file, or one with a password"),
-    (b"{\\rtf", "an RTF file"),
     (b"\x89PNG", "a PNG picture"),
     (b"\xff\xd8\xff", "a JPEG picture"),
-    (b"GIF8", "a GIF picture"),
     (b"\x1f\x8b", "a gzip file"),
-    (b"BZh", "a bzip2 file"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
     (b"\x7fELF", "a program"),
     (b"MZ\x90", "a program"),
-    (b"PAR1", "a parquet file"),
-    (b"SQLite format 3", "a SQLite database"),
+    (b"SQLite format 3\x00", "a SQLite database"),
 )
-_PDF, _ZIP = _SIGNS[0][1], _SIGNS[1][1]
+_PLAIN_SIGNS: tuple[tuple[bytes, str], ...] = (
+    (b"%PDF-", _PDF),
+    (b"{\\rtf", "an RTF file"),
+    (b"GIF8", "a GIF picture"),
+    (b"BZh", "a bzip2 file"),
+    (b"PAR1", "a parquet file"),
+)
+"""Signs that a text may begin with too: they count where bytes follow that no text has, or one of ``_PLAIN_HEADS``."""
+_PLAIN_HEADS = re.compile(rb"%PDF-.*?\d\s+obj\b|\{\\rtf\d*\\|BZh[1-9]1AY&SY", re.DOTALL)
+"""How such files begin even where all bytes could be a text's."""
 _WANTED = {"pdf": (_PDF, "a PDF"), "docx": (_ZIP, "a Word document")}
 _PDF_HEAD_BYTES = 1_024
 """A PDF may begin with so many other bytes (PDF 1.7, appendix H)."""
@@ -127,6 +134,8 @@ def _by_content(head: bytes) -> Kind:
 def _content(head: bytes) -> str:
     """What the first bytes say that a file is; empty where they could be text."""
     found = next((word for sign, word in _SIGNS if head.startswith(sign)), "")
+    if not found and (has_binary(head) or _PLAIN_HEADS.match(head)):
+        found = next((word for sign, word in _PLAIN_SIGNS if head.startswith(sign)), "")
     return found or (_PDF if b"%PDF-" in head[:_PDF_HEAD_BYTES] and b"\x00" in head else "")
 
 

@@ -41,7 +41,7 @@ def pdf_pages(file: BinaryIO, name: str, limits: DocumentLimits) -> Iterator[Pag
     """The text of each page that has some; pages without are told, one by one.
 
     Raises:
-        InputError: pypdf is not there, the PDF is broken, has a password, no text at all, or exceeds a limit.
+        InputError: the PDF is broken, has a password, no text at all, or exceeds a limit.
     """
     pdf = _opened(file, name)
     try:
@@ -78,12 +78,8 @@ class _Pdf:
 
 
 def _opened(file: BinaryIO, name: str) -> _Pdf:
-    try:
-        from pypdf import PdfReader, errors  # noqa: PLC0415  only where PDFs are read
-    except ModuleNotFoundError as error:
-        raise InputError(
-            "reading PDFs needs pypdf", code="missing_extra", hint="pip install 'evaltrail[documents]'", where=name
-        ) from error
+    from pypdf import PdfReader, errors  # noqa: PLC0415  only where PDFs are read
+
     broken = (errors.PyPdfError, errors.DependencyError, errors.DeprecationError, *_BROKEN)
     try:
         reader = PdfReader(file, strict=False)

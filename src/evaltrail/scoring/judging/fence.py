@@ -16,13 +16,20 @@ _KEY_BYTES = 6
 
 
 def fenced(parts: Sequence[tuple[str, str]]) -> str:
-    """The parts as one text: the line ``Key: KEY``, then each between ``<<<KEY name`` and ``KEY>>>``.
+    """The parts as ``fenced_verbatim`` has them, but for the marks of chat templates (``<|...|>``, ``[INST]``...).
+
+    They get a space, so that what a judge is to grade is not read as its orders.
+    """
+    return fenced_verbatim([(name, _defused(text)) for name, text in parts])
+
+
+def fenced_verbatim(parts: Sequence[tuple[str, str]]) -> str:
+    """The parts as one text: the line ``Key: KEY``, then each between ``<<<KEY name`` and ``KEY>>>``, as it is.
 
     Args:
-        parts: name and text of each. In names everything but letters, digits, ``_`` and ``-`` becomes ``_``; in texts
-            the marks of chat templates (``<|...|>``, ``[INST]``...) get a space, so that they are not read as such.
+        parts: name and text of each. In names everything but letters, digits, ``_`` and ``-`` becomes ``_``.
     """
-    texts = [_CONTROL.sub(r"\g<0> ", text) if "<" in text or "[" in text else text for _, text in parts]
+    texts = [text for _, text in parts]
     key = fence_key(texts)
     lines = [f"Key: {key}"]
     for (name, _), text in zip(parts, texts, strict=True):
@@ -38,6 +45,10 @@ def fence_key(texts: Sequence[str]) -> str:
         state.update(key.encode())
         key = state.hexdigest()
     return key
+
+
+def _defused(text: str) -> str:
+    return _CONTROL.sub(r"\g<0> ", text) if "<" in text or "[" in text else text
 
 
 def _plain(name: str) -> str:

@@ -21,10 +21,11 @@ from evaltrail.config.secrets import public_url
 from evaltrail.config.settings import Settings
 from evaltrail.core.document import Document
 from evaltrail.core.errors import DestinationError, EvaltrailError
-from evaltrail.core.generation import Generation
+from evaltrail.core.generation import Generation, GenerationPlan
 from evaltrail.core.progress import Progress
 from evaltrail.core.request import COMMAND_LINE
 from evaltrail.core.result import ResultBundle
+from evaltrail.generation.asking.limits import told_end
 from evaltrail.generation.asking.paid_model import BUDGET
 from evaltrail.generation.generate import NOT_OFFERED, generate
 from evaltrail.service.deliver import Landed, deliver_folder, is_settled
@@ -56,6 +57,12 @@ _STEPS = {
     BUDGET: "raise --budget-tokens: what was answered is not asked again",
 }
 """What to do where questions are missing for a reason."""
+_CUT = frozenset({"truncated", "empty"})
+"""Reasons of answers that may have come to their end too early."""
+_LONGER = (
+    "a budget ends every answer after some hundred tokens, thinking included: leave out --budget-tokens, "
+    "or set max_tokens (from Python, over REST); what was cut is asked anew"
+)
 
 
 def generate_questions(order: GenerationOrder, settings: Settings, watch: Watch = UNWATCHED) -> GenerationResult:
@@ -152,7 +159,7 @@ class _Run:
             rejects=rejects,
             receipts=(*landed.receipts, *uploads.receipts),
             run=landed.receipts[0] if landed.receipts else None,
-            errors=(*shortcomings(generation), *_once((*landed.errors, *uploads.errors))),
+            errors=(*shortcomings(generation, self._order.plan), *_once((*landed.errors, *uploads.errors))),
         )
 
     @property
@@ -215,7 +222,7 @@ class _Run:
             name=self._order.name or usual,
             upload_ids=[each.id for each in kept],
             generation_id=self._id,
-            passages=[chunk.text for chunk in self._prepared.chunks],
+            chunks=self._prepared.chunks,
         )
 
     def _deliver_uploads(self, kept: tuple[StoredUpload, ...]) -> LandedUploads:
@@ -274,13 +281,18 @@ class _Run:
         return landed
 
 
-def shortcomings(generation: Generation) -> list[EvaltrailError]:
+def shortcomings(generation: Generation, plan: GenerationPlan) -> list[EvaltrailError]:
     """An error where questions are missing."""
     if not generation.missing:
         return []
     why = reason_words(dict(generation.shortfall)) or "no reason is known"
-    steps = [step for reason, step in _STEPS.items() if reason in generation.shortfall]
-    steps += ["ask for fewer, or give more text"] if set(generation.shortfall) - set(_STEPS) or not steps else []
+    reasons = set(generation.shortfall)
+    steps = [step for reason, step in _STEPS.items() if reason in reasons]
+    longer = "raise max_tokens" if told_end(plan.generation) else _LONGER if plan.budget_tokens is not None else ""
+    if longer and reasons & _CUT:
+        steps.append(longer)
+        reasons -= _CUT
+    steps += ["ask for fewer, or give more text"] if reasons - set(_STEPS) or not steps else []
     if generation.rejected:
         steps += ["loosen a gate with --gates (NAME=0 leaves it out): the file of rejects tells each one's reason"]
     return [
