@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from evaltrail.config.service_settings import load_service_settings
@@ -29,14 +30,15 @@ def own_settings(folder: Path, **environ: str) -> Settings:
 
 
 @contextmanager
-def running_service(settings: Settings, lines: list[bytes]) -> Iterator[ServiceClient]:
+def running_service(settings: Settings, lines: list[bytes], **limits: int) -> Iterator[ServiceClient]:
     """A client of a service that runs as long as the block does.
 
     Args:
         settings: of the service, all in all.
         lines: takes the lines of its log.
+        limits: of the service that are others than usual.
     """
-    service = load_service_settings(settings, port=0)
+    service = replace(load_service_settings(settings, port=0), **limits)
     ready = threading.Event()
     with listening(service.host, 0) as listener, assembled(settings, service, write=lines.append) as parts:
         server = _Server(parts, ready.set)

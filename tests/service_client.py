@@ -46,15 +46,15 @@ class ServiceClient:
         Args:
             method: HTTP's.
             path: with the query.
-            body: bytes as they are, anything else as JSON; None = no body.
+            body: bytes as they are, an iterator of them in chunks, anything else as JSON; None = no body.
             headers: further ones, ``_`` for ``-``.
         """
-        sent = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        sent = body if body is None or isinstance(body, bytes | Iterator) else json.dumps(body).encode()
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         if sent is not None:
             named.setdefault("Content-Type", "application/json")
         with closing(http.client.HTTPConnection(*self._place, timeout=_PATIENCE_S)) as connection:
-            connection.request(method, path, sent, named)
+            connection.request(method, path, sent, named, encode_chunked=isinstance(sent, Iterator))
             answer = connection.getresponse()
             fields = {name.lower(): value for name, value in answer.getheaders()}
             return Reply(status=answer.status, headers=fields, body=answer.read())

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urljoin
 
 import pytest
 
@@ -14,7 +15,7 @@ from running_service import own_settings, running_service
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory):
-    return own_settings(tmp_path_factory.mktemp("seed"))
+    return own_settings(tmp_path_factory.mktemp("seed"), EVALTRAIL_TRUSTED_PROXIES="127.0.0.1")
 
 
 @pytest.fixture(scope="module")
@@ -31,21 +32,22 @@ def made(service, settings):
 
 
 @pytest.mark.parametrize(
-    ("headers", "size", "step"),
+    ("headers", "size", "step", "scope"),
     [
-        ({}, 4, 2),
-        ({"window_size": "3", "window_step": "1"}, 3, 1),
-        ({"Window_Size": "5"}, 5, 2),
+        ({}, 4, 2, "upload"),
+        ({"window_size": "3", "window_step": "1", "window_scope": "document"}, 3, 1, "document"),
+        ({"Window_Size": "5", "Window_Scope": "upload"}, 5, 2, "upload"),
     ],
 )
-def test_chunks_are_accepted_at_once_with_their_windows(service, headers, size, step):
-    """202 with job, addresses and what was understood; absent window headers mean 4 and 2."""
+def test_chunks_are_accepted_at_once_with_their_windows(service, headers, size, step, scope):
+    """202 with job, addresses and what was understood; absent window headers mean 4, 2 and the whole upload."""
     reply = service.post("/post_json", chunks(3), File_Name="manual", **headers)
     told = reply.object
     assert (reply.status, reply.headers["location"]) == (202, f"/api/v1/generations/{told['job_id']}")
     assert (told["window_size"], told["window_step"], told["file_name"], told["chunks"]) == (size, step, "manual", 3)
     assert told["status_url"] == f"{service.address}/api/v1/generations/{told['job_id']}"
-    assert service.get(path(told["status_url"])).object["status"] == "pending"
+    shown = service.get(path(told["status_url"])).object
+    assert (shown["status"], shown["plan"]["window_scope"], told["window_scope"]) == ("pending", scope, scope)
 
 
 @pytest.mark.parametrize(
@@ -73,6 +75,7 @@ def test_file_name_is_a_label(service, settings, name, shown):
         (b'[{"text": "a"}]', {"window_size": "0"}, 422, "Window-Size"),
         (b'[{"text": "a"}]', {"Window_Step": "two"}, 422, "Window-Step"),
         (b'[{"text": "a"}]', {"Window_Step": "-1"}, 422, "Window-Step"),
+        (b'[{"text": "a"}]', {"Window_Scope": "file"}, 422, "Window-Scope"),
         (b'[{"text": "a"}]', {"Model_Name": "nowhere/m"}, 422, "Model-Name"),
     ],
 )
@@ -204,6 +207,8 @@ def test_questions_of_a_run_are_fetched_by_the_worker(service, settings, made):
         ("openai/", "DATASET", "", "Model-Name"),
         ("baseline:extractve", "DATASET", "", "Model-Name"),
         ("m", "DATASET", "open_book", "Mode"),
+        ("baseline:extractive", "DATASET", "closed_book", "Mode"),
+        ("baseline:extractive", f"runs:/{'0' * 32}/q.csv", "rag_endpoint", "Mode"),
     ],
 )
 def test_evaluation_of_what_cannot_be_is_refused(service, made, model, uri, mode, where):
@@ -245,12 +250,37 @@ def test_page_is_plain_and_guarded(service):
 
 def test_form_does_what_post_json_does(service):
     """A filled form starts a generation, and the page leads to it."""
-    fields = {"filename": "from-the-page", "window_size": "3", "window_step": "1"}
+    fields = {"filename": "from-the-page", "window_size": "3", "window_step": "1", "window_scope": "document"}
     reply = form(service, input='[{"text": "The tower has 12 steps."}]', **fields)
     job = re.search(rb"api/v1/generations/([0-9a-f]{16})", reply.body)[1].decode()
     told = service.get(f"/api/v1/generations/{job}").object
     assert reply.status == 202
-    assert (told["documents"][0]["name"], told["plan"]["window_size"]) == ("from-the-page", 3)
+    assert told["documents"][0]["name"] == "from-the-page"
+    assert (told["plan"]["window_size"], told["plan"]["window_scope"]) == (3, "document")
+    assert form(service, input='[{"text": "a"}]', window_scope="file").status == 422
+
+
+def test_form_takes_what_post_json_takes(service, settings):
+    """As browsers send it, a list is put on disk as it comes: 12 MB of it are taken, and nothing stays behind."""
+    token, cookie = given(service, "/")
+    rows = json.dumps([{"text": "The tower was built in 1850. " * 400}] * 1000)
+    body, headers = multipart(rows.encode(), name="input", form_token=token, window_size="3")
+    body = body.replace(b'name="input"; filename="q.csv"', b'name="input"')
+    reply = service.post("/", body, Cookie=cookie, **headers)
+    assert (reply.status, len(body) > 11_000_000, b"<dd>1,000</dd>" in reply.body) == (202, True, True)
+    assert list((settings.documents_folder / ".incoming").iterdir()) == []
+    for changed in (body.replace(b"window_size", b"windows"), body.replace(b'name="input"', b'name="inputs"')):
+        reply = service.post("/", changed, Cookie=cookie, **headers)
+        assert (reply.status, b'role="alert"' in reply.body, len(reply.body) < 10_000) == (422, True, True)
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=b"])
+def test_form_that_is_too_large_is_told_so_on_its_page(service, kind):
+    """413 as a page, before the body is read: 100 MB of what browsers send, 10 MB of what is read whole."""
+    most = 10_000_000 if "url" in kind else 100_100_000
+    refused = service.ask("POST", "/", Content_Type=kind, Content_Length=str(most + 1))
+    assert (refused.status, refused.headers["content-type"]) == (413, "text/html; charset=utf-8")
+    assert f"larger than {most / 1e6:g} MB".encode() in refused.body
 
 
 def test_form_shows_what_is_wrong_and_escapes_it(service):
@@ -300,3 +330,60 @@ def test_edits_form_without_its_token_is_refused(service):
     body, headers = multipart(b"query,response\r\nq,a\r\n", form_token="1.2")
     reply = service.post("/edited_questions", body, **headers)
     assert (reply.status, b"none that this browser was given" in reply.body) == (403, True)
+
+
+def behind(service, method, address, body=None, **headers):
+    """The answer through a proxy that takes the prefix off; an address without it is none that the proxy knows."""
+    own = address.removeprefix(service.address)
+    assert own.startswith("/evals/"), address
+    headers.setdefault("X_Forwarded_Prefix", "/evals")
+    return service.ask(method, own.removeprefix("/evals"), body, **headers)
+
+
+def links_in(told):
+    """Every link of an answer."""
+    if isinstance(told, list):
+        return [link for each in told for link in links_in(each)]
+    if not isinstance(told, dict):
+        return []
+    own = [*told.get("links", {}).values(), *(told[name] for name in ("href", "status_url") if name in told)]
+    return own + [link for name, each in told.items() if name != "links" for link in links_in(each)]
+
+
+def test_every_link_leads_back_through_the_proxy(service, made):
+    """Below a prefix, links, Location, forms and the description are asked as they are told; lists too, asked twice."""
+    uri = made["dataset_id"]
+    asked = {"model": {"name": "baseline:random", "server": "openai"}, "benchmarks": [{"id": f"dataset:{uri}"}]}
+    sent = [
+        behind(service, "POST", "/evals/post_json", chunks(2)),
+        behind(service, "POST", "/evals/evaluate_model", Model_Name="baseline:random", Benchmark_Uri=uri),
+        behind(service, "POST", "/evals/api/v1/evaluations", asked),
+        behind(service, "POST", f"/evals/api/v1/datasets/{uri}/evaluations", {"model": "baseline:random"}),
+    ]
+    lists = ["documents", "generations", "datasets", "evaluations", "evaluations", "evaluations/jobs?limit=1"]
+    shown = [behind(service, "GET", f"/evals/api/v1/{each}") for each in lists]
+    found = {link for reply in (*sent, *shown) for link in links_in(reply.object)}
+    assert {reply.status for reply in sent} == {202}, sent
+    found |= {reply.headers["location"] for reply in sent}
+    assert len(found) > 20
+    gone = {link: behind(service, "GET", link).status for link in found if not link.endswith("/events")}
+    assert {status for link, status in gone.items() if not link.endswith("/run")} == {200}
+    assert {status for link, status in gone.items() if link.endswith("/run")} <= {303, 409}
+    straight = service.get("/api/v1/evaluations").object
+    assert all(link.startswith("/api/v1/") for link in links_in(straight))
+
+
+@pytest.mark.parametrize("page", ["/evals/", "/evals/edited_questions", "/evals/docs"])
+def test_pages_lead_back_through_the_proxy(service, page):
+    """What pages load, lead to and send to is relative to them, and so below the prefix."""
+    text = behind(service, "GET", page).body.decode()
+    told = re.findall(r'(?:href|action)="([^"]+)"|fetch\("([^"]+)"\)', text)
+    targets = {urljoin(page, one or other) for one, other in told}
+    assert targets
+    assert {behind(service, "GET", each).status for each in targets} == {200}
+
+
+def test_description_says_where_its_paths_begin(service):
+    """OpenAPI's servers are relative to the description, which holds below whatever prefix."""
+    (server,) = behind(service, "GET", "/evals/openapi.json").object["servers"]
+    assert urljoin("http://host/evals/openapi.json", server["url"]) == "http://host/evals/"

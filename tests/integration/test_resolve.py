@@ -66,8 +66,11 @@ def test_a_url_of_the_request_is_checked_and_gets_no_key(made):
 
 
 def test_a_baseline_needs_no_server(made):
-    """It is computed by the worker."""
+    """It is computed by the worker: a server that is named has to be one, and its key is not asked for."""
     assert made(ModelChoice(name="baseline:majority")).model.url == ""
+    model = made(ModelChoice(name="baseline:majority", server="openai")).model
+    assert (model.url, model.server, model.api_key_env) == ("", "", "")
+    assert "model.server" in wrong(made, model=ModelChoice(name="baseline:majority", server="vlm"))
 
 
 @pytest.mark.parametrize(

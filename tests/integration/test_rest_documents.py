@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import stat
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -52,7 +50,7 @@ def test_document_is_kept_once_whatever_it_is_called(service, settings):
 @pytest.mark.parametrize(
     ("body", "headers", "status"),
     [
-        (b"%PDF-1.7 x", {"File_Name": "a.txt"}, 422),
+        (b"%PDF-1.7\n1 0 obj", {"File_Name": "a.txt"}, 422),
         (b"plain", {"File_Name": "a.pdf"}, 422),
         (b"plain", {"File_Name": "a.exe"}, 422),
         (b"", {"File_Name": "a.txt"}, 422),
@@ -67,31 +65,41 @@ def test_document_that_is_none_is_refused(service, body, headers, status):
     assert (reply.status, bool(reply.object["hint"])) == (status, True), reply.body
 
 
-def test_too_large_a_document_is_refused_before_it_is_read(service):
-    """100 MB and a byte is 413 at once, and so is a body that grows beyond it without telling its length."""
-    place = urlsplit(service.address)
-    connection = http.client.HTTPConnection(place.hostname, place.port, timeout=20)
-    connection.putrequest("POST", DOCUMENTS)
-    connection.putheader("File-Name", "big.txt")
-    connection.putheader("Content-Length", "100000001")
-    connection.endheaders()
-    answer = connection.getresponse()
-    assert answer.status == 413
-    connection.close()
+@pytest.mark.parametrize("place", [DOCUMENTS, "/post_json"])
+def test_too_large_a_document_is_refused_before_it_is_read(service, place):
+    """100 MB and a byte is 413 at once."""
+    assert service.ask("POST", place, File_Name="big.txt", Content_Length="100000001").status == 413
 
 
-def test_body_of_unknown_length_is_counted(tmp_path):
-    """A chunked upload is taken as it comes, and refused where it grows too large; nothing stays behind."""
+def test_one_byte_too_many_is_refused_however_it_comes(tmp_path):
+    """As the body, in chunks that tell no length, and as the file of a form: what is just as large as it may be is
+    taken, and of what is refused nothing stays behind."""
     settings = own_settings(tmp_path)
-    with running_service(settings, []) as client:
-        place = urlsplit(client.address)
-        connection = http.client.HTTPConnection(place.hostname, place.port, timeout=20)
-        parts = iter([b"word " * 20_000] * 3)
-        connection.request("POST", DOCUMENTS, parts, {"File-Name": "a.txt"}, encode_chunked=True)
-        answer = connection.getresponse()
-        assert answer.status == 201
-        answer.read()
-        connection.close()
+    most = 60_000
+    chunk = b'[{"text": "' + b"word " * 11_990
+    whole = chunk + b"w" * (most - len(chunk) - 3) + b'"}]'
+    rows = b"query,response\r\nq," + b"a" * (most - 18)
+    assert len(whole) == len(rows) == most
+    with running_service(settings, [], max_upload_bytes=most) as client:
+
+        def parts(content):
+            return iter([content[:40_000], content[40_000:]])
+
+        def statuses(content):
+            form, headers = multipart(content, filename="a.json")
+            return [
+                client.post(DOCUMENTS, form, **headers).status,
+                *(client.post(DOCUMENTS, body, File_Name="a.json").status for body in (content, parts(content))),
+                *(client.post("/post_json", body).status for body in (content, parts(content))),
+            ]
+
+        kept = client.get(DOCUMENTS).object["total_count"]
+        assert statuses(whole + b" ") == [413] * 5
+        assert client.get(DOCUMENTS).object["total_count"] == kept
+        assert statuses(whole) == [201, 201, 201, 202, 202]
+        for content, status in ((rows, 202), (rows + b"a", 413)):
+            body, headers = multipart(content)
+            assert client.post("/upload_data_generation_edits", body, **headers).status == status
     assert list((settings.documents_folder / ".incoming").iterdir()) == []
     assert load_service_settings(settings, port=0).max_upload_bytes == 100_000_000
 
@@ -266,15 +274,19 @@ def test_formula_cells_are_defused_on_download(service, settings):
 def test_data_set_is_a_benchmark(service, settings, made):
     """A data set is evaluated on by its own path and as a benchmark beside others, in the version it had then."""
     named = {"name": "baseline:random", "server": "openai"}
-    reply = service.post(
-        "/api/v1/evaluations",
-        {"model": named, "benchmarks": [{"id": f"dataset:{made['dataset_id']}", "config": {"mode": "closed_book"}}]},
-    )
+    benchmark = {"id": f"dataset:{made['dataset_id']}", "config": {"mode": "closed_book"}}
+    asked = {"model": named, "benchmarks": [benchmark]}
+    reply = service.post("/api/v1/evaluations", asked)
     assert reply.status == 202, reply.body
+    assert reply.object["experiment"]["name"].startswith("eval-hub_")
     own = service.post(f"{DATASETS}/{made['dataset_id']}/evaluations", {"model": "baseline:extractive", "version": 1})
     assert (own.status, own.object["experiment"]["name"]) == (202, "evaluation")
     work_off(settings)
-    assert service.get(own.headers["location"]).object["status"] == "completed"
+    for each in (reply, own):
+        assert service.get(each.headers["location"]).object["status"] == "completed"
+    by_heart = {**asked, "model": {"name": "baseline:extractive", "server": "openai"}}
+    refused = service.post("/api/v1/evaluations", by_heart)
+    assert (refused.status, refused.object["errors"][0]["path"]) == (422, "benchmarks.0.config.mode")
     unknown = service.post(f"{DATASETS}/{'0' * 16}/evaluations", {"model": "m"})
     assert unknown.status == 404
     mode = service.post(f"{DATASETS}/{made['dataset_id']}/evaluations", {"model": "m", "mode": "open_book"})

@@ -92,12 +92,12 @@ def test_reference_is_one_data_set_an_evaluation():
 
 def test_mode_is_one_of_four():
     """Without a mode it is oracle_context; an unknown one names the nearest."""
-    assert check_mode({}) == "oracle_context"
-    assert check_mode({"mode": "closed_book"}) == "closed_book"
+    assert check_mode({}, "m") == "oracle_context"
+    assert check_mode({"mode": "closed_book"}, "m") == "closed_book"
     with pytest.raises(InputError, match="oracle"):
-        check_mode({"mode": "oracle"})
+        check_mode({"mode": "oracle"}, "m")
     with pytest.raises(InputError):
-        check_mode({"mode": 3})
+        check_mode({"mode": 3}, "m")
 
 
 @pytest.mark.parametrize(
@@ -131,13 +131,28 @@ def test_data_set_is_told_from_other_benchmarks():
 
 
 def test_established_variables_name_servers():
-    """OPENAI_BASE_URL moves the entry openai, whose key goes with it; ANYSCALE_KEY makes one; own variables win."""
+    """OPENAI_BASE_URL moves the entry openai, ANYSCALE_KEY makes one; own variables win."""
     shelf = with_variables(shipped_shelf(), {"OPENAI_BASE_URL": "http://10.0.0.1/v1", "ANYSCALE_KEY": "k"})
-    openai, anyscale = shelf.server("openai"), shelf.server("anyscale")
-    assert (openai.url, openai.api_key_env) == ("http://10.0.0.1/v1", "OPENAI_API_KEY")
+    anyscale = shelf.server("anyscale")
+    assert shelf.server("openai").url == "http://10.0.0.1/v1"
     assert (anyscale.url.startswith("https://"), anyscale.api_key_env) == (True, "ANYSCALE_KEY")
     named = {"OPENAI_BASE_URL": "http://10.0.0.1/v1", "EVALTRAIL_SERVER_OPENAI_URL": "http://10.0.0.2/v1"}
     assert with_variables(shipped_shelf(), named).server("openai").url == "http://10.0.0.2/v1"
+
+
+@pytest.mark.parametrize(
+    ("url", "key", "needed"),
+    [
+        ("http://127.0.0.1:9/v1", "", ""),
+        ("http://127.0.0.1:9/v1", "sk", "OPENAI_API_KEY"),
+        ("https://api.openai.com/v1", "", "OPENAI_API_KEY"),
+        ("", "", "OPENAI_API_KEY"),
+    ],
+)
+def test_endpoint_of_ones_own_needs_no_key(url, key, needed):
+    """With OPENAI_BASE_URL a key is sent where there is one; OpenAI's own endpoint always needs it."""
+    shelf = with_variables(shipped_shelf(), {"OPENAI_BASE_URL": url, "OPENAI_API_KEY": key})
+    assert shelf.server("openai").api_key_env == needed
 
 
 def test_experiment_of_questions_is_described_as_the_whole_that_it_is():

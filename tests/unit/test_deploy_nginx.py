@@ -73,6 +73,11 @@ def test_each_server_leads_to_its_own_port_and_is_told_who_asked(servers):
         )
 
 
+def test_nobody_else_says_where_the_links_lead(servers):
+    """A prefix that a client sends is not handed on: the service would believe it of this nginx."""
+    assert ["X-Forwarded-Prefix", '""'] in values(servers["eval.example.com"], "proxy_set_header")
+
+
 def test_events_are_not_held_back(servers):
     """The paths of events, and no other, go unbuffered, for longer than the pause between signs of life."""
     (pattern,) = [each for each in locations(servers["eval.example.com"]) if "events" in each]
@@ -96,7 +101,13 @@ def test_the_service_is_sent_what_it_takes_and_mlflow_artifacts_of_any_size(serv
 def test_files_go_on_as_they_come(servers):
     """The paths that take files, and no other, let a little more through than the service takes, unbuffered."""
     (pattern,) = [each for each in locations(servers["eval.example.com"]) if "post_json" in each]
-    for path in ("/post_json", "/edited_questions", "/api/v1/documents", "/api/v1/datasets/0190f2d4b8c07e2f/edits"):
+    for path in (
+        "/",
+        "/post_json",
+        "/edited_questions",
+        "/api/v1/documents",
+        "/api/v1/datasets/0190f2d4b8c07e2f/edits",
+    ):
         assert re.match(pattern, path)
         assert is_upload("POST", path)
     assert not re.match(pattern, "/api/v1/evaluations")

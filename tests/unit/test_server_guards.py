@@ -12,11 +12,13 @@ import pytest
 from asgi_calls import answer, call, called
 from evaltrail.config.service_settings import load_service_settings
 from evaltrail.config.settings import load_settings
+from evaltrail.core.errors import InputError
 from evaltrail.core.ids import new_id
 from evaltrail.server.access import needed_role
 from evaltrail.server.guards import guarded
 from evaltrail.server.hosts import HostGuard
 from evaltrail.server.limits import BodyLimit, RateLimit, TokenBuckets
+from evaltrail.server.refusal import refuse
 from evaltrail.server.request_log import RequestLog
 from evaltrail.store.api_keys import ApiKey
 
@@ -248,6 +250,52 @@ def test_a_body_without_a_length_is_counted():
     assert call(limit, "POST", chunks=[b"x" * 60, b"x" * 41], **chunked).status == 413
     assert call(limit, "POST", chunks=[b"x" * 100], content_length="100").json["size"] == 100
     assert call(limit).json["size"] == 0
+
+
+UPLOADS = ("/post_json", "/api/v1/documents", "/upload_data_generation_edits", "/api/v1/datasets/ab/edits")
+FRAME = 100_000
+
+
+async def answer_if_read(scope, receive, send):
+    """An application that answers as ours does what it meets while it reads."""
+    try:
+        await answer(scope, receive, send)
+    except InputError as error:
+        await refuse(scope, send, status=413, code=error.code, message=error.message, hint=error.hint)
+
+
+@pytest.mark.parametrize("path", UPLOADS)
+def test_a_file_may_be_larger_and_one_byte_more_is_refused(path):
+    """With and without a length; what a form puts around its file is let through beside it."""
+    limit = BodyLimit(answer_if_read, 100, 1000)
+    chunked = {"transfer_encoding": "chunked"}
+    assert call(limit, "POST", path, chunks=[b"x" * 1000], content_length="1000").json["size"] == 1000
+    assert call(limit, "POST", path, content_length="1001").json["code"] == "too_large"
+    assert call(limit, "POST", path, chunks=[b"x" * 600, b"x" * 400], **chunked).json["size"] == 1000
+    assert call(limit, "POST", path, chunks=[b"x" * 600, b"x" * 401], **chunked).status == 413
+    form = {"content_type": "multipart/form-data; boundary=b"}
+    assert call(limit, "POST", path, content_length=str(FRAME + 1000), **form).status == 200
+    assert call(limit, "POST", path, content_length=str(FRAME + 1001), **form).status == 413
+
+
+@pytest.mark.parametrize(
+    ("kind", "most"),
+    [("multipart/form-data; boundary=b", FRAME + 1000), ("application/x-www-form-urlencoded", 100), ("", 100)],
+)
+def test_a_page_is_asked_to_say_what_is_too_large(kind, most):
+    """The application meets it at its first look at the body; only a form of parts, which goes to disk, may be long."""
+    told = []
+
+    async def tell(scope, receive, send):
+        told.append(scope["path"])
+        await answer_if_read(scope, receive, send)
+
+    limit = BodyLimit(tell, 100, 1000)
+    assert call(limit, "POST", "/", content_type=kind, content_length=str(most)).status == 200
+    assert call(limit, "POST", "/", content_type=kind, content_length=str(most + 1), chunks=[b"x"]).status == 413
+    chunks = [b"x" * most, b"x"]
+    assert call(limit, "POST", "/", content_type=kind, transfer_encoding="chunked", chunks=chunks).status == 413
+    assert told == ["/"] * 3
 
 
 def test_each_request_has_an_id_and_a_line():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 
+from evaltrail.api.links import linked
 from evaltrail.service.answering.account import AccountPage, BenchmarkAccount, EvaluationAccount
 from evaltrail.service.answering.compare import ComparedEvaluation, Comparison
 from evaltrail.service.answering.results import BenchmarkResults, EvaluationResults
@@ -45,7 +46,7 @@ def evaluation_object(account: EvaluationAccount) -> Wire:
         "priority": account.priority,
         "queue": account.queue,
         "warnings": account.warnings,
-        "links": account.links,
+        "links": linked(account.links),
     }
 
 
@@ -65,7 +66,8 @@ def results_object(results: EvaluationResults) -> Wire:
 
 def summary_object(summary: EvaluationSummary) -> Wire:
     """An evaluation in a few figures."""
-    return {**_stated(summary), "benchmarks": [_stated(each) for each in summary.benchmarks]}
+    links = linked(summary.links)
+    return {**_stated(summary), "links": links, "benchmarks": [_stated(each) for each in summary.benchmarks]}
 
 
 def comparison_object(comparison: Comparison) -> Wire:

@@ -16,7 +16,6 @@ from evaltrail.api.backend import Backend
 from evaltrail.api.edits_upload import take_edits
 from evaltrail.api.form import read_form
 from evaltrail.api.kept_pages import kept_page
-from evaltrail.api.links import path_of
 from evaltrail.api.question_objects import dataset_object, version_object
 from evaltrail.api.question_wire import DatasetEvaluationForm, DownloadQuery, EditsQuery
 from evaltrail.api.replies import QueryForm, WholeFile, json_reply, read_query, understood
@@ -97,7 +96,7 @@ class DatasetRoutes:
             tags=form.tags or {},
         )
         account, is_new = await accept_evaluation(request, self._backend, wanted)
-        headers = {"Location": path_of(request, f"{_PAGES}/{account.id}")}
+        headers = {"Location": f"{_PAGES}/{account.id}"}
         return json_reply(evaluation_object(account), 202, headers if is_new else {**headers, REPLAYED_HEADER: "true"})
 
 

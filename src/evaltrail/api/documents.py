@@ -8,7 +8,6 @@ from starlette.responses import Response
 
 from evaltrail.api.backend import Backend
 from evaltrail.api.kept_pages import kept_page
-from evaltrail.api.links import path_of
 from evaltrail.api.llm_eval_headers import FILE_NAME, header_text
 from evaltrail.api.question_objects import DOCUMENTS, document_object, kept_object
 from evaltrail.api.replies import QueryForm, json_reply, read_query
@@ -44,8 +43,7 @@ class DocumentRoutes:
         """Send a document: as the body with its name in File-Name, or as the file of a form."""
         read_query(QueryForm, request)
         kept = await self._kept(request)
-        location = path_of(request, f"{DOCUMENTS}/{kept.stored.id}")
-        return json_reply(kept_object(kept), 201, {"Location": location})
+        return json_reply(kept_object(kept), 201, {"Location": f"{DOCUMENTS}/{kept.stored.id}"})
 
     def page(self, request: Request) -> Response:
         """List documents, newest first."""

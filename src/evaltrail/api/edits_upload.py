@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from evaltrail.api.backend import Backend
-from evaltrail.api.links import address_of, path_of
+from evaltrail.api.links import address_of
 from evaltrail.api.question_objects import EDITS
 from evaltrail.api.replies import json_reply
 from evaltrail.api.request_record import record_of
@@ -47,7 +47,7 @@ async def take_edits(request: Request, backend: Backend, *, dataset_id: str = ""
         started = await run_sync(take)
     record_of(request.scope).job_id = started.job_id
     own = f"{EDITS}/{started.job_id}"
-    headers = {"Location": path_of(request, own)}
+    headers = {"Location": own}
     told = {
         "job_id": started.job_id,
         "status": "pending",

@@ -9,7 +9,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from evaltrail.api.backend import Backend
-from evaltrail.api.links import path_of
 from evaltrail.api.question_objects import (
     GENERATIONS,
     edits_object,
@@ -41,7 +40,7 @@ class GenerationRoutes:
         job_id, is_new, _ = await run_sync(partial(self._desk.generate, wanted, key=key))
         record_of(request.scope).job_id = job_id
         account = await run_sync(self._generations.generation, job_id)
-        headers = {"Location": path_of(request, f"{GENERATIONS}/{job_id}")}
+        headers = {"Location": f"{GENERATIONS}/{job_id}"}
         return json_reply(generation_object(account), 202, headers if is_new else {**headers, REPLAYED_HEADER: "true"})
 
     def page(self, request: Request) -> Response:

@@ -10,6 +10,7 @@ from pydantic import Field
 from starlette.requests import Request
 
 from evaltrail.api.accounts import Wire
+from evaltrail.api.links import Link
 from evaltrail.api.replies import QueryForm
 
 MOST_A_PAGE = 1000
@@ -46,7 +47,7 @@ def split_words(text: str) -> tuple[str, ...]:
     return tuple(word for word in map(str.strip, text.split(",")) if word)
 
 
-def _link(request: Request, limit: int, offset: int) -> str:
+def _link(request: Request, limit: int, offset: int) -> Link:
     kept = [(key, value) for key, value in request.query_params.multi_items() if key not in {"limit", "offset"}]
     told = [*kept, ("limit", str(limit)), *([("offset", str(offset))] if offset else [])]
-    return f"{request.url.path}?{urlencode(told)}"
+    return Link(f"{request.url.path}?{urlencode(told)}")

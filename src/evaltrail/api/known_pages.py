@@ -21,8 +21,7 @@ _Key = tuple[str, bytes, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Page:
-    body: bytes
-    media_type: str | None
+    reply: Response
     version: int
     until: float
 
@@ -56,7 +55,7 @@ class KnownPages:
         version = self._version()  # before the page is made: what changes meanwhile makes it an old one
         known = self._pages.get(key)
         if known is not None and known.version == version and known.until > self._clock():
-            return Response(known.body, media_type=known.media_type)
+            return known.reply
         reply = await run_sync(make, request)
         if version is not None and len(reply.body) <= _LARGEST_BYTES:
             self._keep(key, reply, version)
@@ -67,5 +66,4 @@ class KnownPages:
         if len(self._pages) >= _MOST_PAGES:
             self._pages.popitem(last=False)
         until = self._clock() + _KEPT_S
-        body = bytes(reply.body)
-        self._pages[key] = _Page(body=body, media_type=reply.media_type, version=version, until=until)
+        self._pages[key] = _Page(reply=reply, version=version, until=until)

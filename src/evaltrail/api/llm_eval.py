@@ -9,7 +9,7 @@ from starlette.responses import Response
 from evaltrail.api.backend import Backend
 from evaltrail.api.datasets import accept_evaluation
 from evaltrail.api.edits_upload import take_edits
-from evaltrail.api.links import address_of, path_of
+from evaltrail.api.links import address_of
 from evaltrail.api.llm_eval_headers import (
     BENCHMARK_URI,
     FILE_NAME,
@@ -63,7 +63,7 @@ class LlmEvalRoutes:
             _place_in_headers(error)
             raise
         record_of(request.scope).job_id = started.job_id
-        headers = {"Location": path_of(request, f"{GENERATIONS}/{started.job_id}")}
+        headers = {"Location": f"{GENERATIONS}/{started.job_id}"}
         return json_reply(
             started_object(request, started), 202, headers if started.is_new else {**headers, REPLAYED_HEADER: "true"}
         )
@@ -97,7 +97,7 @@ class LlmEvalRoutes:
             "benchmark_uri": uri,
             "mode": account.benchmarks[0].config.get("mode"),
         }
-        headers = {"Location": path_of(request, own)}
+        headers = {"Location": own}
         return json_reply(told, 202, headers if is_new else {**headers, REPLAYED_HEADER: "true"})
 
 
@@ -120,6 +120,7 @@ def started_object(request: Request, started: StartedGeneration) -> dict[str, ob
         "chunks": started.document.chunks,
         "window_size": plan.window_size,
         "window_step": plan.window_step,
+        "window_scope": plan.window_scope,
         "questions_per_window": plan.questions_per_window,
         "generator": plan.generator,
         "model": None if model is None else f"{model.server}/{model.name}",

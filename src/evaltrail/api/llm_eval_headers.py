@@ -8,10 +8,12 @@ from starlette.requests import Request
 
 from evaltrail.core.errors import InputError
 from evaltrail.core.generation import GenerationPlan
+from evaltrail.generation.windows import read_scope
 
 FILE_NAME = ("file-name", "file_name")
 WINDOW_SIZE = ("window-size", "window_size")
 WINDOW_STEP = ("window-step", "window_step")
+WINDOW_SCOPE = ("window-scope", "window_scope")
 PER_WINDOW = ("questions-per-window", "questions_per_window")
 MODEL_NAME = ("model-name", "model_name")
 BENCHMARK_URI = ("benchmark-uri", "benchmark_uri")
@@ -67,11 +69,12 @@ def plan_of(request: Request) -> GenerationPlan:
     """The plan that the headers of a request mean.
 
     Raises:
-        InputError: one of them is no whole number from 1 on.
+        InputError: one of them is no whole number from 1 on, or there is no such scope.
     """
     return GenerationPlan(
         window_size=header_count(request, WINDOW_SIZE, _USUAL.window_size, _MOST_CHUNKS),
         window_step=header_count(request, WINDOW_STEP, _USUAL.window_step, _MOST_CHUNKS),
+        window_scope=read_scope(header_text(request, WINDOW_SCOPE) or _USUAL.window_scope, where=shown(WINDOW_SCOPE)),
         questions_per_window=header_count(request, PER_WINDOW, _USUAL.questions_per_window, _MOST_QUESTIONS),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from evaltrail.api.accounts import Wire
+from evaltrail.api.links import Link, linked
 from evaltrail.service.answering.generation_account import GenerationAccount, GenerationPage, QuestionJob
 from evaltrail.service.submitting.upload_desk import KeptDocument
 from evaltrail.store.dataset_store import DatasetVersion, StoredDataset
@@ -21,7 +22,7 @@ def document_object(stored: StoredUpload) -> Wire:
         "size_bytes": stored.size_bytes,
         "digest": stored.digest,
         "created_at": stored.created_at,
-        "links": {"self": f"{DOCUMENTS}/{stored.id}"},
+        "links": linked({"self": f"{DOCUMENTS}/{stored.id}"}),
     }
 
 
@@ -34,7 +35,7 @@ def kept_object(kept: KeptDocument) -> Wire:
 def generation_object(account: GenerationAccount) -> Wire:
     """One generation."""
     own = f"{GENERATIONS}/{account.id}"
-    rejects = {"rejects": f"{own}/rejects"} if account.has_rejects else {}
+    rejects = linked({"rejects": f"{own}/rejects"} if account.has_rejects else {})
     return {
         **_job_object(account.job),
         "documents": account.documents,
@@ -88,7 +89,7 @@ def version_object(version: DatasetVersion) -> Wire:
         "documents": version.upload_ids,
         "generation_id": version.generation_id or None,
         "run_id": version.run_id or None,
-        "links": {"self": own, "versions": f"{own}/versions", **files},
+        "links": linked({"self": own, "versions": f"{own}/versions", **files}),
     }
 
 
@@ -112,6 +113,6 @@ def _job_object(account: QuestionJob) -> Wire:
     }
 
 
-def _links(account: QuestionJob, own: str) -> dict[str, str]:
+def _links(account: QuestionJob, own: str) -> dict[str, Link]:
     dataset = {"dataset": f"{DATASETS}/{account.dataset_id}"} if account.dataset_id else {}
-    return {"self": own, "run": f"{own}/run", "events": f"{own}/events", **dataset}
+    return linked({"self": own, "run": f"{own}/run", "events": f"{own}/events", **dataset})

@@ -33,6 +33,7 @@ _NAME = {"File-Name": "what the document is called; a label, never a path"}
 _WINDOWS = {
     "Window-Size": "chunks that are read together; default 4",
     "Window-Step": "chunks from one window's begin to the next one's; default 2",
+    "Window-Scope": "upload (default), or document: then no window goes over the end of a file",
     "Questions-Per-Window": "default 3",
     "Model-Name": "who writes: SERVER/NAME, or NAME of the server openai; left out = the operator's, else cloze",
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import msgspec
 from anyio.to_thread import run_sync
@@ -12,14 +12,14 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from evaltrail.api.form import Form, mistakes
+from evaltrail.api.links import Link
 from evaltrail.api.problems import RefusedBodyError
+from evaltrail.api.request_record import record_of
 from evaltrail.core.errors import InputError
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
-_ENCODER = msgspec.json.Encoder(enc_hook=dict)
-"""Read-only mappings are what ``dict`` makes of them."""
 _JSON = "application/json"
 _SHORT_BYTES = 100_000
 """Of a body that is read in 10 ms; 10 MB take seconds (measured November 2026)."""
@@ -45,9 +45,47 @@ class WholeFile(FileResponse):
         await super().__call__({**scope, "headers": headers}, receive, send)
 
 
-def json_reply(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+class JsonReply(Response):
+    """A value of ours as an answer, whose links and Location bear the prefix of the proxy that asked for it.
+
+    Args:
+        value: may hold links.
+        status: of HTTP.
+        headers: its Location is a path on this service.
+    """
+
+    def __init__(self, value: object, status: int, headers: Mapping[str, str] | None) -> None:
+        super().__init__(_ENCODER.encode(value), status, headers, _JSON)
+        self._value = value
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        prefix = record_of(scope).prefix
+        if not prefix:
+            await super().__call__(scope, receive, send)
+            return
+        headers = {name: value for name, value in self.headers.items() if name != "content-length"}
+        if "location" in headers:
+            headers["location"] = prefix + headers["location"]
+        told = Response(_encoder(prefix).encode(self._value), self.status_code, headers)
+        await told(scope, receive, send)
+
+
+def _encoder(prefix: str) -> msgspec.json.Encoder:
+    """Of values with links, which begin with a prefix; read-only mappings are what ``dict`` makes of them."""
+
+    def plain(value: object) -> object:
+        return f"{prefix}{value}" if isinstance(value, Link) else dict(cast("Mapping[str, object]", value))
+
+    return msgspec.json.Encoder(enc_hook=plain)
+
+
+_ENCODER = _encoder("")
+
+
+def json_reply(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> JsonReply:
     """A value of ours as an answer."""
-    return Response(_ENCODER.encode(value), status, headers, _JSON)
+    return JsonReply(value, status, headers)
 
 
 def read_query(form: type[QueryT], request: Request, *, repeated: frozenset[str] = frozenset()) -> QueryT:

@@ -39,6 +39,15 @@ def find_key(target: ModelTarget, openai_base_url: str, environ: Mapping[str, st
     return environ.get("OPENAI_API_KEY", "") if origin is not None and origin in trusted else ""
 
 
+def is_openai(url: str) -> bool:
+    """Whether a URL is OpenAI's own.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    return _origin(url) == _OPENAI
+
+
 def same_host(one: str, other: str) -> bool:
     """Whether two URLs name one scheme, host and port, so that a key may go to both.
 

@@ -13,7 +13,8 @@ _QUESTIONS = ({"api"}, {"v1"}, {"documents", "generations", "datasets", "edits"}
 """Whoever may start an evaluation may make its questions too."""
 _SEED = frozenset({"", "post_json", "upload_data_generation_edits", "edited_questions", "evaluate_model"})
 """Paths of seed 003, and those of its forms."""
-_UPLOADS = frozenset({"post_json", "upload_data_generation_edits", "edited_questions", "api/v1/documents"})
+_FORMS = frozenset({"", "edited_questions"})
+_UPLOADS = frozenset({*_FORMS, "post_json", "upload_data_generation_edits", "api/v1/documents"})
 _CATALOGS = ("collections", "providers")
 
 
@@ -27,6 +28,11 @@ def is_upload(method: str, path: str) -> bool:
     plain = path.strip("/")
     is_edits = plain.startswith("api/v1/datasets/") and plain.endswith("/edits")
     return method == "POST" and (plain in _UPLOADS or is_edits)
+
+
+def is_form(method: str, path: str) -> bool:
+    """Whether a request is a page's form, which is answered with a page, whatever is wrong with it."""
+    return method == "POST" and path.strip("/") in _FORMS
 
 
 def needed_role(method: str, path: str) -> Role:

@@ -35,6 +35,7 @@ class _Described(FastAPI):
             docs_url=None,
             redoc_url=None,
             redirect_slashes=False,
+            servers=[{"url": ".", "description": "where this description is, below whatever prefix"}],
             telemetry={"tracing": False, "metrics": False},  # our own guards tell of requests, once each
         )
         for kind, answer in HANDLERS.items():

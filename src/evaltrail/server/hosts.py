@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE"
 _ASKABLE = (
     b"Authorization, Content-Type, Idempotency-Key, Last-Event-ID, X-Request-Id, X-Tenant, File-Name, Window-Size, "
-    b"Window-Step, Questions-Per-Window, Model-Name, Benchmark-Uri, Mode"
+    b"Window-Step, Window-Scope, Questions-Per-Window, Model-Name, Benchmark-Uri, Mode"
 )
 _SHOWN = b"Location, Retry-After, X-Request-Id, Idempotent-Replayed"
 _PREFLIGHT_S = b"600"

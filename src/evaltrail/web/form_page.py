@@ -16,7 +16,14 @@ POLICY = (
     "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; img-src 'none'"
 )
 _TITLES = {"chunks": "Make questions of chunks", "edits": "Send edited questions"}
-_NOTHING: Mapping[str, str] = {"filename": "", "window_size": "4", "window_step": "2", "input": "", "run_id": ""}
+_NOTHING: Mapping[str, str] = {
+    "filename": "",
+    "window_size": "4",
+    "window_step": "2",
+    "window_scope": "upload",
+    "input": "",
+    "run_id": "",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,8 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from evaltrail.core.errors import EvaltrailError, InputError, StorageError
-from evaltrail.core.generation import GenerationPlan
+from evaltrail.core.generation import GenerationPlan, WindowScope
+from evaltrail.generation.windows import read_scope
 from evaltrail.service.submitting.received import received_form
 from evaltrail.service.submitting.upload_desk import JsonOrder, StartedEdits, StartedGeneration, UploadDesk
 from evaltrail.store.document_store import DocumentStore
@@ -41,9 +42,19 @@ _HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-_FIELDS = ("filename", "window_size", "window_step", "input")
-_LONGEST = {"filename": 255, "window_size": 20, "window_step": 20, "input": 10_000_000, "form_token": 200}
+_FIELDS = ("filename", "window_size", "window_step", "window_scope", "input")
+_LONGEST = {
+    "filename": 255,
+    "window_size": 20,
+    "window_step": 20,
+    "window_scope": 20,
+    "input": 10_000_000,
+    "form_token": 200,
+}
 _STATUSES = {"bad_form_token": 403, "too_large": 413, "unsupported_media_type": 415, "idempotency_conflict": 409}
+_OVER: Mapping[WindowScope, str] = {"upload": "over the whole list", "document": "each within one file"}
+_MOST_SHOWN_BYTES = 1_000_000
+"""A longer list is not shown again where something was wrong: its page would be as long."""
 _MOST_CHUNKS = 1_000_000
 
 
@@ -105,9 +116,20 @@ class FormRoutes:
         return self._page(request, page, started=started, status=202)
 
     async def _take_chunks(self, request: Request, values: dict[str, str]) -> ShownStart:
-        values |= await _read(request)
-        self._check(request, values.pop("form_token", ""))
-        return _shown(await run_sync(self._start, values))
+        media_type = request.headers.get("content-type", "")
+        if not media_type.lower().startswith("multipart/"):
+            values |= await _read(request)
+            self._check(request, values.pop("form_token", ""))
+            return _shown(await run_sync(self._start_text, values))
+        async with received_form(media_type, request.stream(), self._documents, long_field="input") as form:
+            token = form.fields.pop("form_token", "")
+            values |= {name: form.fields[name] for name in _FIELDS if name in form.fields}
+            self._check(request, token)
+            sent = form.only_file("input")
+            if sent.path.stat().st_size <= _MOST_SHOWN_BYTES:
+                values["input"] = sent.content.read().decode("utf-8", "replace")
+            form.check_fields(*_FIELDS)
+            return _shown(await run_sync(self._start, sent.path, values))
 
     async def _take_edits(self, request: Request, values: dict[str, str]) -> ShownStart:
         media_type = request.headers.get("content-type", "")
@@ -122,12 +144,14 @@ class FormRoutes:
     def _check(self, request: Request, token: str) -> None:
         self._tokens.check(token, request.cookies.get(_COOKIE, ""))
 
-    def _start(self, values: Mapping[str, str]) -> StartedGeneration:
-        order = JsonOrder(name=values.get("filename", ""), plan=_plan(values))
+    def _start(self, file: Path, values: Mapping[str, str]) -> StartedGeneration:
+        return self._desk.generate_from_json(file, JsonOrder(name=values.get("filename", ""), plan=_plan(values)))
+
+    def _start_text(self, values: Mapping[str, str]) -> StartedGeneration:
         with self._documents.incoming_file("form-") as file:
             file.write(values.get("input", "").encode())
             file.flush()
-            return self._desk.generate_from_json(Path(file.name), order)
+            return self._start(Path(file.name), values)
 
     def _page(
         self,
@@ -178,6 +202,7 @@ def _plan(values: Mapping[str, str]) -> GenerationPlan:
     return GenerationPlan(
         window_size=_count(values, "window_size", usual.window_size),
         window_step=_count(values, "window_step", usual.window_step),
+        window_scope=read_scope(values.get("window_scope", "").strip() or usual.window_scope, where="window_scope"),
     )
 
 
@@ -201,7 +226,7 @@ def _shown(started: StartedGeneration) -> ShownStart:
     facts = (
         ("File name", started.document.name),
         ("Chunks", f"{started.document.chunks or 0:,}"),
-        ("Windows", f"of {plan.window_size} chunks, {plan.window_step} further each"),
+        ("Windows", f"of {plan.window_size} chunks, {plan.window_step} further each, {_OVER[plan.window_scope]}"),
         ("Written by", plan.generator if started.spec.model is None else started.spec.model.name),
     )
     return ShownStart(job_id=started.job_id, status=own, run=f"{own}/run", facts=facts)

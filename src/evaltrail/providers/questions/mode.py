@@ -16,6 +16,7 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 USUAL: Mode = "oracle_context"
 MODE = "mode"
 """The parameter that names it."""
+_BY_HEART = "baseline:extractive"
 _FOLDER = Path(__file__).with_name("prompts")
 _PROMPTS: Mapping[Mode, str] = {
     "closed_book": "closed_book",
@@ -36,6 +37,21 @@ def read_mode(params: Mapping[str, Scalar]) -> Mode:
         hint = nearest(str(named), MODES) or f"known: {', '.join(MODES)}"
         raise InputError(f"there is no mode {named!r:.80}", code="unknown_mode", where="mode", hint=hint)
     return named
+
+
+def check_baseline(model: str, mode: Mode) -> None:
+    """Refuse a baseline that quotes passages where it is shown none.
+
+    Raises:
+        InputError: the model is one (``no_contexts``).
+    """
+    if model == _BY_HEART and mode in {"closed_book", "rag_endpoint"}:
+        raise InputError(
+            f"{_BY_HEART} answers with a sentence of what it is shown, and {mode} shows nothing",
+            code="no_contexts",
+            where="mode",
+            hint="use oracle_context or noisy_context, or another model",
+        )
 
 
 def prompt_of(mode: Mode) -> str:

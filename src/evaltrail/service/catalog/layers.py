@@ -10,6 +10,7 @@ from pathlib import Path
 
 import yaml
 
+from evaltrail.config.secrets import is_openai
 from evaltrail.config.yaml_document import YamlLimitError, first_document
 from evaltrail.core.errors import InputError
 from evaltrail.core.ids import nearest
@@ -31,6 +32,7 @@ FILE = "catalog.yaml"
 _OURS = Path(__file__).parent
 _SECTIONS = ("servers", "benchmarks", "collections", "default_collection")
 _MOST_BYTES = 4_000_000
+_OPENAI_KEY = "OPENAI_API_KEY"
 _ANYSCALE = "https://api.endpoints.anyscale.com/v1"
 _VARIABLE = re.compile(r"EVALTRAIL_SERVER_(?P<name>[A-Za-z0-9_]+?)_(?P<what>URL|API_KEY_ENV|MAX_CONCURRENCY)")
 
@@ -150,9 +152,12 @@ def _established_servers(lower: Shelf, environ: Mapping[str, str]) -> Iterator[S
     """The servers that variables of other tools name (seed 003): their keys go where those tools send them."""
     for variable in ("OPENAI_BASE_URL", "OPENAI_API_BASE"):
         if environ.get(variable, "").strip():
-            openai = lower.servers.get("openai", ServerEntry(name="openai", url="", api_key_env="OPENAI_API_KEY"))
+            openai = lower.servers.get("openai", ServerEntry(name="openai", url="", api_key_env=_OPENAI_KEY))
             url = checked_url(environ[variable].strip(), variable)
-            yield replace(openai, url=url, source="environment")
+            # an endpoint of one's own may ask for no key, as the commands have it; OpenAI's own always asks
+            is_keyless = openai.api_key_env == _OPENAI_KEY and not environ.get(_OPENAI_KEY) and not is_openai(url)
+            key = "" if is_keyless else openai.api_key_env
+            yield replace(openai, url=url, api_key_env=key, source="environment")
             break
     if environ.get("ANYSCALE_KEY") and "anyscale" not in lower.servers:
         yield ServerEntry(name="anyscale", url=_ANYSCALE, api_key_env="ANYSCALE_KEY", source="environment")

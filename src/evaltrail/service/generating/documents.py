@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path, PurePath
 
 from evaltrail.core.document import Document
 from evaltrail.core.errors import InputError
+from evaltrail.generation.documents.formats import Kind
 from evaltrail.generation.documents.limits import DocumentLimits
 from evaltrail.generation.documents.reading import read_document
 from evaltrail.service.generating.order import NamedUpload
@@ -20,13 +21,16 @@ class Brought:
     """A document that was read, and where its bytes are."""
 
     document: Document
+    """Its name, and the sources of its chunks, are those of no other document of the order."""
     file: Path
+    name: str
+    """As its owner wrote it."""
 
 
 def read_documents(
     files: Sequence[Path], uploads: Sequence[NamedUpload], store: DocumentStore, limits: DocumentLimits
 ) -> tuple[Brought, ...]:
-    """The documents, uploads first; nothing is written.
+    """The documents, uploads first, no two of one name or with a source in common; nothing is written.
 
     Args:
         files: somewhere on this machine.
@@ -38,9 +42,7 @@ def read_documents(
         InputError: one is not there or cannot be read, or the same one is named twice.
     """
     kept = tuple(_read_upload(upload, store, limits) for upload in uploads)
-    names = zip(files, _names(files), strict=True)
-    read = (Brought(document=read_document(file, name=name, limits=limits), file=file) for file, name in names)
-    found = (*kept, *read)
+    found = tuple(_told_apart((*kept, *(_read(file, file.name, limits) for file in files))))
     for place, brought in enumerate(found):
         same = next((each for each in found[:place] if each.document.digest == brought.document.digest), None)
         if same is not None:
@@ -65,15 +67,19 @@ def keep_documents(found: Sequence[Brought], store: DocumentStore, limits: Docum
 
 def _read_upload(upload: NamedUpload, store: DocumentStore, limits: DocumentLimits) -> Brought:
     stored = store.get(upload.id)
-    name = upload.name or stored.name
-    return Brought(document=read_document(stored.path, name=name, limits=limits, kind=upload.kind), file=stored.path)
+    return _read(stored.path, upload.name or stored.name, limits, upload.kind)
+
+
+def _read(file: Path, name: str, limits: DocumentLimits, kind: Kind | None = None) -> Brought:
+    document = read_document(file, name=name, limits=limits, kind=kind)
+    return Brought(document=document, file=file, name=document.name)
 
 
 def _kept(brought: Brought, store: DocumentStore, limits: DocumentLimits) -> StoredUpload:
     document = brought.document
     try:
         with brought.file.open("rb") as data:
-            stored = store.keep(data, name=document.name, limit_bytes=limits.size_bytes)
+            stored = store.keep(data, name=brought.name, limit_bytes=limits.size_bytes)
     except OSError as error:
         why = error.strerror or str(error)
         raise InputError(f"it cannot be read any more: {why}", code="unreadable", where=str(brought.file)) from error
@@ -82,11 +88,24 @@ def _kept(brought: Brought, store: DocumentStore, limits: DocumentLimits) -> Sto
     return stored
 
 
-def _names(files: Sequence[Path]) -> list[str]:
-    """What each file is called: its name, numbered where another one before it has the same: ``notes (2).md``."""
-    count: Counter[str] = Counter()
-    names = []
-    for file in files:
-        count[file.name] += 1
-        names.append(file.name if count[file.name] == 1 else f"{file.stem} ({count[file.name]}){file.suffix}")
-    return names
+def _told_apart(found: Sequence[Brought]) -> Iterator[Brought]:
+    """The same; what one before it is called, or calls a source of its chunks, is numbered: ``notes (2).md``."""
+    taken: set[str] = set()
+    for each in found:
+        document = each.document
+        own = dict.fromkeys((document.name, *(chunk.source for chunk in document.chunks)))
+        told: dict[str, str] = {}
+        for name in own:
+            told[name] = _unused(name, (taken, own, told.values())) if name in taken else name
+        taken.update(told.values())
+        if all(name == other for name, other in told.items()):
+            yield each
+            continue
+        chunks = tuple(replace(chunk, source=told[chunk.source]) for chunk in document.chunks)
+        yield replace(each, document=replace(document, name=told[document.name], chunks=chunks))
+
+
+def _unused(name: str, taken: Sequence[Collection[str]]) -> str:
+    suffix = PurePath(name).suffix
+    numbered = (f"{name.removesuffix(suffix)} ({number}){suffix}" for number in count(2))
+    return next(each for each in numbered if not any(each in names for names in taken))

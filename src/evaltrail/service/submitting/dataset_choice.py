@@ -10,7 +10,7 @@ from evaltrail.core.errors import InputError
 from evaltrail.core.ids import nearest
 from evaltrail.core.submission import BenchmarkChoice
 from evaltrail.core.values import Json
-from evaltrail.providers.questions.mode import MODE, MODES, USUAL, read_mode
+from evaltrail.providers.questions.mode import MODE, MODES, USUAL, check_baseline, read_mode
 from evaltrail.service.working.dataset_reference import RUN_FILE
 from evaltrail.store.dataset_store import DatasetStore
 
@@ -76,15 +76,17 @@ def checked_reference(uri: str) -> str:
     return uri
 
 
-def check_mode(config: Mapping[str, Json]) -> str:
+def check_mode(config: Mapping[str, Json], model: str) -> str:
     """The mode that settings name, else the usual one.
 
     Raises:
-        InputError: there is no such mode.
+        InputError: there is no such mode, or the model is a baseline that has nothing to answer with in it.
     """
     named = config.get(MODE, USUAL)
     if isinstance(named, str):
-        return read_mode({MODE: named})
+        mode = read_mode({MODE: named})
+        check_baseline(model, mode)
+        return mode
     raise InputError(
         f"a mode of {named!r:.40}", code="unknown_mode", hint=nearest(str(named), MODES) or f"known: {', '.join(MODES)}"
     )

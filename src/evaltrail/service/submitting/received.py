@@ -20,7 +20,7 @@ from evaltrail.store.document_store import DocumentStore
 _MOST_PARTS = 20
 _MOST_FIELD_BYTES = 10_000
 _PLAIN = frozenset({b"", b"7bit", b"8bit", b"binary"})
-_FORMS = "send multipart/form-data with the field `file`"
+_FORMS = "send multipart/form-data"
 logging.getLogger("python_multipart").addHandler(logging.NullHandler())
 """What it warns of is answered; on stderr it would stand between the log's lines."""
 
@@ -41,10 +41,10 @@ class SentForm:
         others = sorted(set(self.files) - {name})
         if others:
             where = others[0][:60]
-            raise InputError(f"the form has a file {where!r}", code="bad_form", where=where, hint=_FORMS)
+            raise InputError(f"the form has a file {where!r}", code="bad_form", where=where, hint=_hint(name))
         if name not in self.files:
             said = "it is an ordinary field" if name in self.fields else "it is not there"
-            raise InputError(f"the form brings no file: {said}", code="bad_form", where=name, hint=_FORMS)
+            raise InputError(f"the form brings no file: {said}", code="bad_form", where=name, hint=_hint(name))
         return self.files[name]
 
     def check_fields(self, *known: str) -> None:
@@ -55,7 +55,8 @@ class SentForm:
         """
         others = [name for name in self.fields if name not in known]
         if others:
-            hint = nearest(others[0][:60], ("file", *known)) or f"known are file and {', '.join(known)}"
+            every = (*self.files, *known)
+            hint = nearest(others[0][:60], every) or f"known are {', '.join(every)}"
             raise InputError(f"unknown field {others[0]!r:.60}", code="bad_form", where=others[0][:60], hint=hint)
 
 
@@ -89,13 +90,16 @@ async def received_body(body: AsyncIterable[bytes], store: DocumentStore) -> Asy
 
 
 @asynccontextmanager
-async def received_form(media_type: str, body: AsyncIterable[bytes], store: DocumentStore) -> AsyncIterator[SentForm]:
+async def received_form(
+    media_type: str, body: AsyncIterable[bytes], store: DocumentStore, *, long_field: str = ""
+) -> AsyncIterator[SentForm]:
     """What a multipart form brought, while the block runs.
 
     Args:
         media_type: of the request, with its boundary.
         body: its parts as they come.
         store: in whose folder the files wait.
+        long_field: becomes a file though it is sent as a text; empty = none.
 
     Raises:
         InputError: it is no such form, a field is too long, a name stands twice, or it is too large.
@@ -107,7 +111,7 @@ async def received_form(media_type: str, body: AsyncIterable[bytes], store: Docu
             f"the body is said to be {kind.decode('latin-1')!r:.60}", code="unsupported_media_type", hint=_FORMS
         )
     with _read_as_told():
-        taking = _Taking(store, options[b"boundary"])
+        taking = _Taking(store, options[b"boundary"], long_field)
     with taking.opened:
         async for part in body:
             with _read_as_told():
@@ -132,14 +136,16 @@ class _Taking:
     Args:
         store: in whose folder files wait.
         boundary: between the parts.
+        long_field: a text that becomes a file.
     """
 
-    def __init__(self, store: DocumentStore, boundary: bytes) -> None:
+    def __init__(self, store: DocumentStore, boundary: bytes, long_field: str) -> None:
         self.form = SentForm()
         self.opened = ExitStack()
         """Has to be closed: files are gone then."""
         self.is_whole = False
         self._store = store
+        self._long_field = long_field
         self._parts = 0
         self._header = (bytearray(), bytearray())
         self._headers: dict[bytes, bytes] = {}
@@ -180,8 +186,8 @@ class _Taking:
         if headers.get(b"content-transfer-encoding", b"").lower() not in _PLAIN:
             hint = "leave Content-Transfer-Encoding out"
             raise InputError("the part is encoded", code="bad_form", where=name[:60], hint=hint)
-        if b"filename" in options:
-            self._open(_text(options[b"filename"]))
+        if b"filename" in options or name == self._long_field:
+            self._open(_text(options.get(b"filename")))
 
     def _open(self, file_name: str) -> None:
         file = self._file = self.opened.enter_context(self._store.incoming_file("form-"))
@@ -208,6 +214,10 @@ class _Taking:
 
     def _end(self) -> None:
         self.is_whole = True
+
+
+def _hint(name: str) -> str:
+    return f"{_FORMS} with the field `{name}`"
 
 
 def _text(data: bytes | None) -> str:

@@ -160,15 +160,16 @@ class _Resolving:
         self._check("", choice.configuration, "model.configuration")
         if choice.url:
             self._try("model.url", lambda: _check_url(choice.url, self._settings.allowed_places))
-            return replace(found, url=choice.url, api_key_env=self._key_of(choice), is_outside=True)
-        if choice.name.startswith("baseline:") and not choice.server:  # computed here, asked nowhere
+        server = self._try("model.server", lambda: self._catalog.server(choice.server)) if choice.server else None
+        if choice.name.startswith("baseline:"):  # computed here, asked nowhere: an address or a key is none of its own
             self._try("model.name", lambda: check_kind(choice.name.removeprefix("baseline:")))
             return found
+        if choice.url:
+            return replace(found, url=choice.url, api_key_env=self._key_of(choice), is_outside=True)
         if not choice.server:
             hint = f"name a server ({', '.join(server.name for server in self._catalog.servers())}), or give its url"
             self._wrong("model.server", "the model has neither a server nor a url", hint)
             return found
-        server = self._try("model.server", lambda: self._catalog.server(choice.server))
         return found if server is None else _on_server(found, server)
 
     def _key_of(self, choice: ModelChoice) -> str:
@@ -269,7 +270,7 @@ class _Resolving:
     def _dataset(self, where: str, choice: BenchmarkChoice) -> Benchmark | None:
         """A data set of questions, in the version that it has now where none is named."""
         found = self._try(f"{where}.id", lambda: find_dataset(choice.id, self._datasets))
-        mode = self._try(f"{where}.config.mode", lambda: check_mode(choice.config))
+        mode = self._try(f"{where}.config.mode", lambda: check_mode(choice.config, self._request.model.name))
         self._check(DATASET, choice.config, f"{where}.config")
         if found is None or mode is None:
             return None
