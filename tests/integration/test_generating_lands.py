@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,10 @@ from evaltrail.config.settings import load_settings
 from evaltrail.core.delivery import DeliveryOptions, Receipt
 from evaltrail.core.errors import InputError
 from evaltrail.core.ids import new_id
+from evaltrail.core.request import EvaluationRequest, ModelTarget
 from evaltrail.destinations.mlflow.destination import Sent
+from evaltrail.service.evaluation.evaluate import evaluate
+from evaltrail.service.evaluation.order import Order
 from evaltrail.service.generating.carry_out import generate_questions
 from evaltrail.service.generating.edits import EditsOrder, upload_edits
 from evaltrail.service.generating.late_links import link_landed
@@ -22,6 +26,7 @@ from evaltrail.store.dataset_store import DatasetStore
 from evaltrail.store.document_store import DocumentStore
 from generated_sets import order_of, write_facts
 from mlflow_proxy import unreliable
+from question_endpoint import QuestionEndpoint
 
 
 @pytest.fixture
@@ -96,10 +101,25 @@ def test_documents_and_questions_are_runs_that_name_each_other(tmp_path, setting
 
 
 def test_a_document_has_one_run_and_one_copy_however_often_it_is_used(tmp_path, settings, client):
-    """A second generation on the same document is a run of its own; the document's run and bytes are those there."""
-    first, second = generated(tmp_path, settings), generated(tmp_path, settings, seed=1)
+    """A second generation on the same document is a run of its own, with its account as metrics; the document's run and
+    bytes are those there."""
+    first = generated(tmp_path, settings)
+    with QuestionEndpoint(duplicates=0.7) as model:
+        priced = {"price_prompt": 2.0, "price_completion": 8.0}
+        second = generated(tmp_path, settings, url=model.url, window_size=2, **priced)
     assert len(runs_of(client, settings, "data_upload_api")) == 1
-    assert len(runs_of(client, settings, "data_generation")) == 2
+    _, run = runs_of(client, settings, "data_generation")
+    made, rejected = second.generation, second.generation.rejected_by_reason
+    told = {
+        "requested": made.requested, "accepted": made.accepted, "missing": made.missing, "windows": len(made.windows),
+        "rejected": len(made.rejected), "duplicates": rejected["duplicate"], "calls": len(model.bodies),
+        **{f"rejected_{reason}": count for reason, count in rejected.items()},
+        "tokens": model.prompt_tokens + model.completion_tokens, "tokens_prompt": model.prompt_tokens,
+        "tokens_completion": model.completion_tokens, "seconds": made.seconds,
+        "cost": (2.0 * model.prompt_tokens + 8.0 * model.completion_tokens) / 10**6,
+    }  # fmt: skip
+    assert run.data.metrics == pytest.approx(told)
+    assert (made.accepted > 0, made.missing > 0, len(rejected) > 1) == (True, True, True)
     assert [receipt.is_existing for receipt in (first.receipts[1], second.receipts[1])] == [False, True]
     assert len(DocumentStore(settings.documents_folder).list()) == 1
 
@@ -150,6 +170,68 @@ def test_edits_land_in_the_run_that_is_named_and_leave_what_it_holds(tmp_path, s
         told = fetched_lineage(f"runs:/{before.info.run_id}/{path}", "", store, settings)
         assert (told["evaltrail.dataset_version"], told["evaltrail.dataset"]) == (version, result.dataset_id)
     assert (after.info.status, after.info.end_time) == (before.info.status, before.info.end_time)
+
+
+def test_an_evaluation_of_edited_questions_is_led_back_to_the_upload(tmp_path, settings, client):
+    """Evaluation, edits, generation, upload: each run names the one before it, and has what that made as its input."""
+    result = generated(tmp_path, settings)
+    file = edited(tmp_path / "q.csv", tmp_path / "edited.csv", {0: "another answer"})
+    edits = upload_edits(EditsOrder(file=file, name="edited.csv"), settings)
+    request = EvaluationRequest(
+        tasks=(f"dataset:{result.dataset_id}",),
+        target=ModelTarget(id="baseline:random"),
+        params={"mode": "noisy_context"},
+    )
+    delivery = DeliveryOptions(experiment=settings.own_experiment("evaluation"))
+    asked = evaluate(Order(request=request, delivery=delivery), settings)
+    assert (result.errors, edits.errors, asked.errors) == ((), (), ())
+    receipts = (asked.receipts[0], edits.receipts[0], *result.receipts)
+    last, edit, generation, upload = (client.get_run(receipt.run_id) for receipt in receipts)
+    digest = upload.data.tags["evaltrail.upload"]
+    assert {run.data.tags["evaltrail.upload"] for run in (last, edit, generation)} == {digest}
+    assert {run.data.tags["evaltrail.dataset"] for run in (last, edit, generation)} == {result.dataset_id}
+    assert last.data.tags["evaltrail.generation_run_id"] == edit.info.run_id
+    assert (last.data.tags["evaltrail.dataset_version"], edit.data.tags["evaltrail.dataset_version"]) == ("2", "2")
+    assert edit.data.tags["evaltrail.generation_run_id"] == generation.info.run_id
+    assert (edit.data.tags["evaltrail.parent_version"], generation.data.tags["evaltrail.dataset_version"]) == ("1", "1")
+    assert generation.data.tags["evaltrail.upload_run_id"] == upload.info.run_id
+    first, second = DatasetStore(settings.question_sets_folder).get(result.dataset_id).versions
+    used = [[each.dataset.digest for each in run.inputs.dataset_inputs] for run in (last, edit, generation)]
+    assert used == [[second.digest], [first.digest], [digest]]
+    assert last.data.params["distractors.of"] == "documents"
+
+
+def test_an_unchanged_file_lands_once_in_the_run_that_is_named(tmp_path, settings, client):
+    """Its table and an empty difference, without a version; a run that holds that version already is left as it is.
+
+    A generation's own run is the one in which it landed, or will.
+    """
+    result = generated(tmp_path, settings)
+    generation, upload = (receipt.run_id for receipt in result.receipts)
+    order = EditsOrder(file=tmp_path / "q.csv", name="q.csv", run_id=upload, id=new_id())
+    orders = (order, order, replace(order, id=new_id()), replace(order, run_id=generation))
+    came = [upload_edits(each, settings) for each in orders]
+    assert [(each.dataset.version, each.edits.is_nothing) for each in came] == [(1, True)] * 4
+    assert [[receipt.run_id for receipt in each.receipts] for each in came] == [[upload], [upload], [], []]
+    metrics = client.get_run(upload).data.metrics
+    assert (metrics["edits/changed"], metrics["edits/unchanged"]) == (0, result.generation.accepted)
+    assert not any(name.startswith("edits") for name in client.get_run(generation).data.metrics)
+    kept = {file.path for file in client.list_artifacts(upload)}
+    assert kept == {"facts.json", "edits"}
+    difference = client.download_artifacts(upload, "edits/difference.csv", str(tmp_path))
+    assert Path(difference).read_bytes() == b"change,id,field,before,after\r\n"
+    held = fetched_lineage(
+        f"runs:/{upload}/edits/questions.csv", "", DatasetStore(settings.question_sets_folder), settings
+    )
+    assert (held["evaltrail.dataset"], held["evaltrail.dataset_version"]) == (result.dataset_id, "1")
+    apart = generated(tmp_path, settings, delivery=None, seed=1)
+    order = replace(order, id=new_id(), dataset_id=apart.dataset_id)
+    (receipt,) = upload_edits(order, settings).receipts
+    assert receipt.run_id == upload
+    told = {"key": "k", "run_name": "r", "source_id": order.id, "tracking_uri": settings.tracking_uri}
+    link_landed((Sent(**told, tags=client.get_run(upload).data.tags, receipt=receipt),), settings)
+    store = DatasetStore(settings.question_sets_folder)
+    assert [store.version(each.dataset_id).run_id for each in (result, apart)] == [generation, ""]
 
 
 def test_edits_of_one_run_that_come_at_once_follow_one_another(tmp_path, settings, client):

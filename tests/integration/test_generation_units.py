@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from document_files import docx_of
 from evaltrail.core.generation import GenerationPlan
 from evaltrail.core.submission import SubmittedModel
 from evaltrail.destinations.mlflow.known_run import find_run
@@ -30,6 +31,7 @@ from evaltrail.store.dataset_store import DatasetStore
 from evaltrail.store.document_store import DocumentStore
 from evaltrail.store.ledger import Ledger
 from mlflow_proxy import unreliable
+from question_endpoint import QuestionEndpoint, facts
 from question_service import TOWNS
 from running_service import own_settings
 
@@ -58,7 +60,8 @@ def queue(settings):
 
 def document(settings, text=TEXT, name="towers.txt"):
     """A document that is kept, as a job names it."""
-    stored = DocumentStore(settings.documents_folder).keep(text.encode(), name=name, limit_bytes=10**6)
+    data = text if isinstance(text, bytes) else text.encode()
+    stored = DocumentStore(settings.documents_folder).keep(data, name=name, limit_bytes=10**6)
     return NamedUpload(id=stored.id, name=name)
 
 
@@ -112,14 +115,24 @@ def test_more_than_there_is_ends_partially_failed_with_reasons(settings, queue):
     assert sum(result["shortfall"].values()) == result["missing"]
 
 
-def test_generation_that_cannot_be_done_fails_once(settings, queue):
-    """A document without text fails the job with its reason and is not tried again."""
-    blank = replace(spec(settings), uploads=(document(settings, " \n", "blank.txt"),))
-    job = queue.submit(generation_job(blank)).job_id
+@pytest.mark.parametrize(
+    ("text", "name", "code"),
+    [
+        (" \n", "blank.txt", "empty_document"),
+        (docx_of("", parts={"word/document.xml": b"<a>" + b" " * 12_000_000}), "bomb.docx", "archive_bomb"),
+    ],
+    ids=["blank", "bomb"],
+)
+def test_generation_that_cannot_be_done_fails_once(settings, queue, text, name, code):
+    """A document without text, or one that unpacks without end, fails the job: its account says which document and why
+    as the reader does, and it is not tried again."""
+    refused = replace(spec(settings), uploads=(document(settings, text, name),))
+    job = queue.submit(generation_job(refused)).job_id
     work_off(settings, queue)
-    shown = queue.show(job)
-    assert (shown.job.state, shown.units[0].attempt) == ("failed", 1)
-    assert shown.job.error.message
+    told = Generations(settings, queue).generation(job).job
+    assert (told.state, queue.show(job).units[0].attempt) == ("failed", 1)
+    assert (told.error.code, told.error.hint != "") == (code, True)
+    assert name in told.error.message, told.error
 
 
 def test_generation_is_cancelled_while_it_waits(settings, queue):
@@ -227,6 +240,46 @@ def test_edits_wait_in_the_outbox_for_mlflow_and_go_on_by_themselves(tmp_path, m
             assert (told.edits(waits).mlflow_sync, told.edits(waits).run_id) == ("synced", run_id)
         tags = find_run(run_id, mlflow_url, environ=settings.environ).tags
         assert [tags[f"evaltrail.dataset_version{part}"] for part in ("", ".edits", ".edits_2")] == ["1", "2", "3"]
+
+
+def test_same_generation_again_asks_nobody_and_makes_the_same_data_set(settings, queue):
+    """Another job of the same: no request, the data set that is there, and questions to the byte."""
+    with QuestionEndpoint() as endpoint:
+        model = SubmittedModel(name="m", server="here", url=endpoint.url)
+        text = document(settings, "\n\n".join(each.text for each in facts(6)), "facts.txt")
+        asked = GenerationSpec(uploads=(text,), plan=GenerationPlan(questions_per_window=2), model=model)
+        told = []
+        for _ in range(2):
+            job = queue.submit(generation_job(asked)).job_id
+            work_off(settings, queue)
+            told.append((queue.show(job), len(endpoint.bodies)))
+    (first, calls), (again, all_calls) = told
+    assert first.job.id != again.job.id
+    assert [each.job.state for each in (first, again)] == ["completed"] * 2
+    assert (first.units[0].result["new_calls"], again.units[0].result["new_calls"]) == (calls, 0)
+    assert calls == all_calls > 0
+    assert first.units[0].result["dataset_id"] == again.units[0].result["dataset_id"]
+    files = [settings.home / "runs" / each.job.id / "questions.csv" for each in (first, again)]
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_edits_that_change_nothing_are_in_the_run_that_was_named(settings, queue):
+    """The answer names that run, however often they are sent, and not the one in which their version landed first."""
+
+    def edit(name, run_id=""):
+        table = f"query,response\nWho?,{name}\n".encode()
+        stored = DocumentStore(settings.documents_folder).keep(table, name="q.csv", limit_bytes=10**6)
+        job = NewJob(kind=EDITS, spec=edits_to_json(stored.id, "q.csv", run_id=run_id), units=(apply_unit(),))
+        accepted = queue.submit(job).job_id
+        work_off(settings, queue)
+        return Generations(settings, queue).edits(accepted)
+
+    first, second = edit("Ida"), edit("Ada")
+    assert first.run_id != second.run_id
+    told = [edit("Ada", first.run_id) for _ in range(2)]
+    assert [(each.run_id, each.dataset_version, each.mlflow_sync) for each in told] == [
+        (first.run_id, second.dataset_version, "synced")
+    ] * 2
 
 
 def test_edits_into_a_strange_run_fail_with_the_reason(settings, queue):

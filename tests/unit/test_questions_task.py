@@ -7,11 +7,14 @@ from dataclasses import replace
 
 import pytest
 
+from evaltrail.core.document import Chunk
 from evaltrail.core.errors import InputError
 from evaltrail.core.request import EvaluationRequest, ModelTarget
 from evaltrail.core.sample import Sample
 from evaltrail.generation.sheets.files import write_questions
 from evaltrail.providers.catalog import is_task_file, names_dataset, open_task
+from evaltrail.providers.questions.lineage import LINEAGE
+from evaltrail.providers.questions.passages import passage_lines
 from evaltrail.providers.questions.retrieval import ChunksFound
 from evaltrail.providers.questions.source import QuestionSource, passages_of, read_questions
 from evaltrail.providers.slices import MOST_SLICES
@@ -179,7 +182,8 @@ def test_passages_stand_once_in_their_order(tmp_path):
     assert passages_of(folder) == CHUNKS
     assert [each for _, each in read_questions(folder / "questions.jsonl")] == list(QUESTIONS)
     told = folder / "passages.jsonl"
-    told.write_text('"one"\n"two"\n"one"\n')
+    rows = [Chunk(number=number, text=text, source="g.md", start=9) for number, text in enumerate(("two", "one"), 1)]
+    told.write_bytes(b'"one"\n' + b"".join(passage_lines(rows)))  # a text alone is how they were kept before
     assert passages_of(folder, told_in=told) == ("one", "two", *CHUNKS)
 
 
@@ -190,6 +194,28 @@ def test_an_edited_version_is_distracted_by_the_documents_of_its_parent(opened, 
     keep_questions(tmp_path / "datasets", QUESTIONS[:1], dataset_id=first.dataset_id)
     task = opened(f"dataset:{first.dataset_id}@2", mode="noisy_context")
     assert {*task.prompt(next(task.items())).contexts} == {CHUNKS[0], "Of the old mill."}
+
+
+@pytest.mark.parametrize(
+    ("tags", "told_by"),
+    [
+        ({"evaltrail.dataset": "", "evaltrail.dataset_version": "2"}, "documents"),
+        ({"evaltrail.dataset": "", "evaltrail.dataset_version": "3"}, "questions"),
+        ({"evaltrail.dataset": "0123456789abcdef", "evaltrail.dataset_version": "1"}, "questions"),
+        ({}, "questions"),
+    ],
+    ids=["known", "a version that is not here", "a data set that is not here", "nobody knows"],
+)
+def test_a_copy_is_distracted_by_the_documents_of_what_it_is_a_copy_of(opened, tmp_path, tags, told_by):
+    """As far as that is here, else by what the questions themselves stand in; the settings say by which of them."""
+    first = keep_questions(tmp_path / "datasets", QUESTIONS[:2])
+    (tmp_path / "datasets" / first.dataset_id / "1" / "passages.jsonl").write_text('"Of the old mill."\n')
+    keep_questions(tmp_path / "datasets", QUESTIONS[:2], dataset_id=first.dataset_id)
+    lineage = {name: value or first.dataset_id for name, value in tags.items()}
+    task = opened(questions=QUESTIONS[:2], facts={"settings": {LINEAGE: lineage}}, mode="noisy_context")
+    others = {"documents": {"Of the old mill."}, "questions": set()}[told_by]
+    assert {*task.prompt(next(task.items())).contexts} == {*CHUNKS[:2]} | others
+    assert task.config()["distractors.of"] == told_by
 
 
 def test_a_data_set_is_no_task_file():

@@ -18,6 +18,8 @@ GENERATION_RUN_TAG = "evaltrail.generation_run_id"
 UPLOAD_PROVIDER, EDITS_PROVIDER = "upload", "edits"
 GENERATORS = frozenset(get_args(GeneratorName))
 """Who made what a run holds: a document, edits, the questions of a generation."""
+MAKERS = GENERATORS | {EDITS_PROVIDER}
+"""Of these a run holds a version of a data set."""
 LINEAGE = "lineage"
 """Setting of a version that is a copy: the tags of the questions that it is a copy of."""
 _MOST_TAGGED = 100

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -16,13 +16,12 @@ from evaltrail.core.errors import InputError
 from evaltrail.core.question import Question
 from evaltrail.providers.datasets import Record, RecordSource
 from evaltrail.providers.questions.mode import Mode
+from evaltrail.providers.questions.passages import text_of
 
 Line = TypeVar("Line")
 
 QUESTIONS_FILE = "questions.jsonl"
 """The file of a version's folder that is read: one question a line."""
-PASSAGES_FILE = "passages.jsonl"
-"""The file beside it that may hold all passages of the documents: one text a line."""
 UNKNOWN = "unknown"
 """Slice of the questions that do not say how difficult they are, or where they are from."""
 
@@ -92,7 +91,7 @@ def read_questions(file: Path) -> Iterator[tuple[str, Question]]:
     Raises:
         InputError: the file or a line cannot be read.
     """
-    return _lines(file, Question)
+    return _lines(file, decoder(Question).decode)
 
 
 def passages_of(folder: Path, *, told_in: Path | None = None) -> tuple[str, ...]:
@@ -100,18 +99,17 @@ def passages_of(folder: Path, *, told_in: Path | None = None) -> tuple[str, ...]
 
     Args:
         folder: of the version.
-        told_in: a file with all of them, one JSON text a line.
+        told_in: a file with all of them.
 
     Raises:
         InputError: a file or a line cannot be read.
     """
     own = (text for _, question in read_questions(folder / QUESTIONS_FILE) for text in question.relevant_chunks)
-    told = () if told_in is None else (text for _, text in _lines(told_in, str))
+    told = () if told_in is None else (text for _, text in _lines(told_in, text_of))
     return tuple(dict.fromkeys(chain(told, own)))
 
 
-def _lines(file: Path, kind: type[Line]) -> Iterator[tuple[str, Line]]:
-    decode = decoder(kind).decode
+def _lines(file: Path, decode: Callable[[bytes], Line]) -> Iterator[tuple[str, Line]]:
     place = str(file)
     try:
         with file.open("rb") as lines:

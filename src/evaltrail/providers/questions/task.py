@@ -18,11 +18,12 @@ from evaltrail.providers.data_task import JUDGE, check_params
 from evaltrail.providers.datasets import Record
 from evaltrail.providers.judge_columns import WantedColumns
 from evaltrail.providers.native import NativeTask
-from evaltrail.providers.questions.lineage import lineage_of
-from evaltrail.providers.questions.mode import MODE, Mode, prompt_of, read_mode
+from evaltrail.providers.questions.lineage import DATASET_TAG, VERSION_TAG, lineage_of
+from evaltrail.providers.questions.mode import MODE, Mode, check_baseline, prompt_of, read_mode
+from evaltrail.providers.questions.passages import PASSAGES_FILE
 from evaltrail.providers.questions.retrieval import RELEVANT
 from evaltrail.providers.questions.scorers import QUERY, UNANSWERABLE, scorers_of
-from evaltrail.providers.questions.source import PASSAGES_FILE, QUESTIONS_FILE, QuestionSource, passages_of
+from evaltrail.providers.questions.source import QUESTIONS_FILE, QuestionSource, passages_of
 from evaltrail.providers.slices import SliceValues
 from evaltrail.providers.tasks import TaskFile
 from evaltrail.store.dataset_store import DatasetStore, DatasetVersion
@@ -33,7 +34,6 @@ DISTRACTORS = "distractors"
 _USUAL_DISTRACTORS = 4
 _MOST_DISTRACTORS = 1000
 _KEPT = (QUERY, "type", "difficulty", "source", "page", "window")
-_BY_HEART = "baseline:extractive"
 _NUMBER = re.compile(r"[1-9]\d{0,8}")
 
 
@@ -45,6 +45,8 @@ class _Choice:
     mode: Mode
     distractors: int
     name: str
+    pool_of: str
+    """Whose passages the distractors of ``noisy_context`` are: ``documents`` or ``questions``."""
 
 
 class QuestionsTask(NativeTask):
@@ -91,7 +93,7 @@ class QuestionsTask(NativeTask):
             "dataset.version": version.version,
         }
         if self._choice.mode == "noisy_context":
-            own[DISTRACTORS] = self._choice.distractors
+            own |= {DISTRACTORS: self._choice.distractors, f"{DISTRACTORS}.of": self._choice.pool_of}
         return {**super().config(), **own}
 
     def attributes(self, record: Record) -> Mapping[str, Scalar]:
@@ -140,8 +142,9 @@ def questions_task(
     store = _store(environ)
     version = _found(name, where, store)
     folder = store.folder_of(version)
-    _check_baseline(request, mode)
-    pool = passages_of(folder, told_in=_told_in(store, version)) if mode == "noisy_context" else ()
+    check_baseline(request.target.id, mode)
+    told_in = _told_in(store, version) if mode == "noisy_context" else None
+    pool = passages_of(folder, told_in=told_in) if mode == "noisy_context" else ()
     if mode == "noisy_context" and len(pool) < 2:
         raise InputError(
             "the data set has no passages that could stand beside a question's own",
@@ -149,7 +152,13 @@ def questions_task(
             where=where,
             hint="ask with --mode oracle_context",
         )
-    choice = _Choice(version=version, mode=mode, distractors=distractors, name=_task_name(version, request))
+    choice = _Choice(
+        version=version,
+        mode=mode,
+        distractors=distractors,
+        name=_task_name(version, request),
+        pool_of="questions" if told_in is None else "documents",
+    )
     source = QuestionSource(
         name=version.name or version.dataset_id,
         source=f"{PROVIDER}:{version.dataset_id}@{version.version}",
@@ -179,12 +188,23 @@ def _store(environ: Mapping[str, str]) -> DatasetStore:
 
 def _told_in(store: DatasetStore, version: DatasetVersion) -> Path | None:
     """The file with all passages of the documents: its own, else that of what it was edited from; None without any."""
-    each = version
+    each = _original(store, version)
     while not (file := store.folder_of(each) / PASSAGES_FILE).is_file():
         if each.parent_version is None:
             return None
         each = store.version(each.dataset_id, each.parent_version)
     return file
+
+
+def _original(store: DatasetStore, version: DatasetVersion) -> DatasetVersion:
+    """The version that this one is a copy of, if it is here; else this one."""
+    tags = lineage_of(version)
+    dataset_id, number = tags.get(DATASET_TAG, ""), tags.get(VERSION_TAG, "")
+    try:
+        found = store.version(dataset_id, int(number)) if _NUMBER.fullmatch(number) else version
+    except InputError:  # it was made elsewhere, or somebody removed it meanwhile
+        return version
+    return found if found.dataset_id == dataset_id else version
 
 
 def _found(name: str, where: str, store: DatasetStore) -> DatasetVersion:
@@ -202,17 +222,6 @@ def _distractors(params: Mapping[str, Scalar], where: str) -> int:
         hint = f"give a number from 1 to {_MOST_DISTRACTORS:,}"
         raise InputError(f"{DISTRACTORS} cannot be {count!r:.40}", code="bad_param", where=where, hint=hint)
     return count
-
-
-def _check_baseline(request: EvaluationRequest, mode: Mode) -> None:
-    """Refuse a baseline that quotes passages where it is shown none."""
-    if request.target.id == _BY_HEART and mode in {"closed_book", "rag_endpoint"}:
-        raise InputError(
-            f"{_BY_HEART} answers with a sentence of what it is shown, and {mode} shows nothing",
-            code="no_contexts",
-            where="mode",
-            hint="use oracle_context or noisy_context, or another model",
-        )
 
 
 def _task_name(version: DatasetVersion, request: EvaluationRequest) -> str:

@@ -15,12 +15,18 @@ from evaltrail.core.question import Question
 from evaltrail.destinations.mlflow.active import free_part
 from evaltrail.destinations.mlflow.known_run import KnownRun, find_run
 from evaltrail.destinations.mlflow.outbox import Outbox
-from evaltrail.destinations.mlflow.run_plan import ID_TAG
+from evaltrail.destinations.mlflow.run_plan import ID_TAG, PROVIDER_TAG
 from evaltrail.generation.sheets.columns import COLUMNS
 from evaltrail.generation.sheets.edits import Edits, carry_over, find_edits, write_difference
 from evaltrail.generation.sheets.files import QuestionSheet, read_questions, read_sheet
+from evaltrail.providers.questions.lineage import DATASET_TAG, MAKERS, VERSION_TAG
 from evaltrail.service.deliver import Landed, complete_options, deliver_bundle, outbox_folder
-from evaltrail.service.generating.edits_bundle import DIFFERENCE_FILE, EditedDataset, edits_bundle
+from evaltrail.service.generating.edits_bundle import (
+    DIFFERENCE_FILE,
+    NO_DIFFERENCE_FILE,
+    EditedDataset,
+    edits_bundle,
+)
 from evaltrail.service.generating.places import EVALUATIONS, GENERATIONS, UPLOADS, generation_delivery
 from evaltrail.service.generating.question_set import FETCHED, questions_digest, write_all
 from evaltrail.store.dataset_store import ORDER, DatasetFacts, DatasetStore, DatasetVersion
@@ -72,7 +78,8 @@ class EditsResult:
 def upload_edits(order: EditsOrder, settings: Settings) -> EditsResult:
     """The version of a data set that edited questions make, landed in a run; without a change neither is made.
 
-    An order that was cut short once its version was kept goes on with that one.
+    A run that is named gets them without a change too, unless it holds that version already. An order that was cut
+    short once its version was kept goes on with that one.
 
     Raises:
         BusyError: other edits of the same run are on their way there.
@@ -96,9 +103,10 @@ def _uploaded(order: EditsOrder, sheet: QuestionSheet, store: DatasetStore, sett
         before = () if parent is None else _questions(store, parent)
         after = carry_over(before, sheet) if before else sheet.questions
         edits = find_edits(before, after)
-        if made is None and parent is not None and edits.is_nothing:
-            return EditsResult(dataset=parent, parent=parent, edits=edits, skipped=sheet.skipped)
-        dataset = made or _kept(order, parent, after, edits, store)
+        same = parent if made is None and edits.is_nothing else None
+        if same is not None and (run is None or _holds(_tags(run, settings), same, order.id)):
+            return EditsResult(dataset=same, parent=same, edits=edits, skipped=sheet.skipped)
+        dataset = made or same or _kept(order, parent, after, edits, store)
     edited = EditedDataset(
         name=order.name,
         edits=edits,
@@ -107,8 +115,10 @@ def _uploaded(order: EditsOrder, sheet: QuestionSheet, store: DatasetStore, sett
         first=store.version(dataset.dataset_id, 1),
         folder=store.folder_of(dataset),
     )
-    landed = _deliver(order, run, edited, settings, is_new=made is None)
-    if landed.receipts and not dataset.run_id:
+    if same is not None:
+        write_difference(edited.folder / NO_DIFFERENCE_FILE, edits)
+    landed = _deliver(order, run, edited, settings, is_new=made is None and same is None)
+    if landed.receipts and not dataset.run_id and not dataset.generation_id:
         dataset = store.note_run(dataset, landed.receipts[0].run_id)
     return EditsResult(
         dataset=dataset,
@@ -234,7 +244,7 @@ def _deliver(
     part = ""
     identity = order.id or new_id()
     if run is not None:
-        tags = {**_waiting_tags(run, settings), **run.tags}
+        tags = _tags(run, settings)
         part = _own_part(tags, identity) or free_part(tags, _PART) or _PART
         options = replace(options, run_id=run.run_id, stays_open=True, part=part)
         options = replace(options, experiment="", experiment_id=run.experiment_id)
@@ -242,11 +252,23 @@ def _deliver(
     return deliver_bundle(bundle, options, replace(settings, run_id=""), fresh=is_new, progress=lambda _: None)
 
 
-def _waiting_tags(run: KnownRun, settings: Settings) -> dict[str, str]:
+def _tags(run: KnownRun, settings: Settings) -> dict[str, str]:
     """What a run's tags will say once all that waits for it has landed."""
     with Outbox(outbox_folder(settings), is_shared=settings.has_shared_home) as outbox:
         plans = [each.plan for each in outbox.waiting() if each.plan is not None]
-    return {name: value for plan in plans if plan.run_id == run.run_id for name, value in plan.tags.items()}
+    waiting = {name: value for plan in plans if plan.run_id == run.run_id for name, value in plan.tags.items()}
+    return {**waiting, **run.tags}
+
+
+def _holds(tags: Mapping[str, str], version: DatasetVersion, identity: str) -> bool:
+    """Whether a run holds a version of a data set as another result than the one that lands now."""
+    made = (name for name, value in tags.items() if name.startswith(PROVIDER_TAG) and value in MAKERS)
+    parts = (name.removeprefix(PROVIDER_TAG) for name in made)
+    held = (version.dataset_id, str(version.version))
+    return any(
+        (tags.get(DATASET_TAG + part), tags.get(VERSION_TAG + part)) == held and tags.get(ID_TAG + part) != identity
+        for part in parts
+    )
 
 
 def _own_part(tags: Mapping[str, str], identity: str) -> str:

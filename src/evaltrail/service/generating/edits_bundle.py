@@ -25,6 +25,8 @@ from evaltrail.store.dataset_store import DatasetVersion
 
 PARENT_TAG = "evaltrail.parent_version"
 DIFFERENCE_FILE = "difference.csv"
+NO_DIFFERENCE_FILE = "no_difference.csv"
+"""Beside a version that came back as it is: what lands then as the difference."""
 _QUESTIONS_FILE = "questions.csv"
 
 
@@ -36,7 +38,7 @@ class EditedDataset:
     """Of the file."""
     edits: Edits
     dataset: DatasetVersion
-    """The version that it made."""
+    """The version that it made; where nothing was changed, the one that came back."""
     parent: DatasetVersion | None
     """The version that was edited; None = there was none."""
     first: DatasetVersion
@@ -84,9 +86,12 @@ def edits_bundle(edited: EditedDataset, *, identity: str, part: str, at: datetim
         tasks=(task,),
         tags=_tags(edited),
         artifacts=tuple(
-            Artifact(path=path, file=edited.folder / path, role="required", media_type="text/csv")
-            for path in (_QUESTIONS_FILE, DIFFERENCE_FILE)
-            if (edited.folder / path).is_file()
+            Artifact(path=path, file=edited.folder / file, role="required", media_type="text/csv")
+            for path, file in (
+                (_QUESTIONS_FILE, _QUESTIONS_FILE),
+                (DIFFERENCE_FILE, NO_DIFFERENCE_FILE if edits.is_nothing else DIFFERENCE_FILE),
+            )
+            if (edited.folder / file).is_file()
         ),
         started_at=at,
         ended_at=at,

@@ -125,10 +125,10 @@ def _to_generations(sent: Sequence[Sent], store: DatasetStore) -> Iterator[_Link
         origin = version
         part = _part(each)
         if each.tags.get(PROVIDER_TAG + part) == EDITS_PROVIDER:
-            if not version.run_id:
+            if not version.run_id and not version.generation_id:
                 store.note_run(version, receipt.run_id)
             first = store.version(version.dataset_id, 1)
-            origin = first if first.generation_id and version.version > 1 else replace(first, run_id="")
+            origin = first if first.generation_id else replace(first, run_id="")
         if origin.run_id and not each.tags.get(GENERATION_RUN_TAG + part):
             yield _Link(
                 run_id=receipt.run_id,

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import msgspec
 
+from evaltrail.core.document import Chunk
 from evaltrail.core.generation import Generation
 from evaltrail.core.ids import digest
 from evaltrail.core.question import Question
 from evaltrail.generation.sheets.files import write_questions, write_rejects
-from evaltrail.providers.questions.source import PASSAGES_FILE
+from evaltrail.providers.questions.passages import PASSAGES_FILE, passage_lines
 from evaltrail.store.dataset_store import DatasetFacts, DatasetStore, DatasetVersion
 
 QUESTION_FILES = ("questions.jsonl", "questions.csv", "questions.parquet")
@@ -35,7 +36,7 @@ def keep_generated(
     name: str,
     upload_ids: Sequence[str],
     generation_id: str,
-    passages: Sequence[str] = (),
+    chunks: Sequence[Chunk] = (),
 ) -> DatasetVersion | None:
     """The data set that holds the questions; None where there are none.
 
@@ -46,7 +47,7 @@ def keep_generated(
         name: of the set, for people.
         upload_ids: of the documents.
         generation_id: of the generation.
-        passages: all texts of the documents; evaluations take distractors of them.
+        chunks: all of the documents; evaluations take distractors of them, and evidence is found by their places.
 
     Raises:
         BusyError: another generation has not kept its set after a minute.
@@ -68,7 +69,7 @@ def keep_generated(
             first = known.versions[0]
             if first.settings.get(_KEY) == key and first.digest == content:
                 return first
-        return store.add(_files_of(generation, passages), facts)
+        return store.add(_files_of(generation, chunks), facts)
 
 
 def write_all(folder: Path, questions: Sequence[Question]) -> None:
@@ -77,10 +78,10 @@ def write_all(folder: Path, questions: Sequence[Question]) -> None:
         write_questions(folder / file, questions)
 
 
-def _files_of(generation: Generation, passages: Sequence[str]) -> Callable[[Path], None]:
+def _files_of(generation: Generation, chunks: Sequence[Chunk]) -> Callable[[Path], None]:
     def build(folder: Path) -> None:
         write_all(folder, generation.questions)
-        (folder / PASSAGES_FILE).write_bytes(b"".join(msgspec.json.encode(text) + b"\n" for text in passages))
+        (folder / PASSAGES_FILE).write_bytes(b"".join(passage_lines(chunks)))
         write_rejects(folder / REJECTS_FILE, generation.rejected)
 
     return build

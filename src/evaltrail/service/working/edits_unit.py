@@ -36,16 +36,16 @@ def do_edits(hold: Hold, settings: Settings) -> Done:
     hold.check_ours()
     with interruptible(hold, ends_what_it_began=True):
         result = upload_edits(order, settings)
-    run_id = result.receipts[0].run_id if result.receipts else _kept_run(result)
+    run_id = result.receipts[0].run_id if result.receipts else _kept_run(order, result)
     if run_id:
         hold.note_runs({"": run_id})
     is_lost = any(not may_pass(error) for error in result.errors)
     return Done(result=_told(result), verdict="partially_failed" if is_lost else "")
 
 
-def _kept_run(result: EditsResult) -> str:
-    """The run of the version that stays, where nothing was changed."""
-    return result.dataset.run_id if result.edits.is_nothing else ""
+def _kept_run(order: EditsOrder, result: EditsResult) -> str:
+    """The run that holds the version that stays, where nothing was changed and nothing has to land."""
+    return order.run_id or result.dataset.run_id if result.edits.is_nothing and not result.errors else ""
 
 
 def has_to_land(done: Done) -> bool:

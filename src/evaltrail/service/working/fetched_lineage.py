@@ -11,9 +11,8 @@ from evaltrail.destinations.mlflow.known_run import KnownRun, find_run
 from evaltrail.destinations.mlflow.run_plan import PROVIDER_TAG
 from evaltrail.providers.questions.lineage import (
     DATASET_TAG,
-    EDITS_PROVIDER,
     GENERATION_RUN_TAG,
-    GENERATORS,
+    MAKERS,
     UPLOAD_TAG,
     VERSION_TAG,
     lineage_of,
@@ -23,8 +22,6 @@ from evaltrail.service.working.dataset_reference import RUN_FILE
 from evaltrail.store.dataset_store import DatasetStore
 
 _FILE = "questions.csv"
-_MAKERS = GENERATORS | {EDITS_PROVIDER}
-"""Providers of runs that a data set came of."""
 
 
 def fetched_lineage(reference: str, digest: str, store: DatasetStore, settings: Settings) -> dict[str, str]:
@@ -55,7 +52,7 @@ def _of_run(reference: str, settings: Settings) -> dict[str, str]:
 
 def _tags(run: KnownRun, part: str) -> dict[str, str]:
     """Those of one result of a run; edits that landed in it stand under the name of their part."""
-    if run.tags.get(PROVIDER_TAG + part) not in _MAKERS or DATASET_TAG + part not in run.tags:
+    if run.tags.get(PROVIDER_TAG + part) not in MAKERS or DATASET_TAG + part not in run.tags:
         return {}
     kept = {name: run.tags.get(name + part, "") for name in (DATASET_TAG, VERSION_TAG, UPLOAD_TAG)}
     return {name: value for name, value in kept.items() if value} | {GENERATION_RUN_TAG: run.run_id}
