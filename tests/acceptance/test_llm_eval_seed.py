@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import re
 import subprocess
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from installed import SCRIPT, until
+from request_file import filled, requests_of
 from service_stand import OVER, Stand
 
+from document_files import pdf_of
 from private_redis import RedisServer
 from private_servers import own_server
 from question_endpoint import QuestionEndpoint, facts
 from question_service import chunks, path
+from service_client import Reply
 
+FORM = "application/x-www-form-urlencoded"
+REQUESTS = Path(__file__).parents[2] / "examples" / "requests.rest"
 CELERY = str(SCRIPT.with_name("celery"))
 
 
@@ -53,7 +61,7 @@ def test_seed_requests_lead_from_chunks_to_an_evaluation(tmp_path, mlflow_url, t
     ):
         stand.command.environ["EVALTRAIL_SERVER_OPENAI_URL"] = model.url
         stand.command.environ["EVALTRAIL_GENERATION_MODEL"] = "openai/writer"
-        stand.start()
+        stand.start_all()
         (tmp_path / "sample.json").write_text(json.dumps(told_facts(17)))
         base = stand.client.address
         sizes = ("-H", "window-size: 4", "-H", "window-step: 2")
@@ -101,6 +109,70 @@ def test_seed_requests_lead_from_chunks_to_an_evaluation(tmp_path, mlflow_url, t
 
 
 @pytest.mark.slow
+def test_every_request_of_the_shipped_file_is_answered(tmp_path, mlflow_url, endpoint):
+    """Sent one by one to what `evaltrail up` starts, variables filled from the answers before: none is refused."""
+    (tmp_path / "manual.pdf").write_bytes(pdf_of(["The lamp of Varn burns 14 litres of oil a night."]))
+    values: dict[str, str] = {}
+    requests = requests_of(REQUESTS)
+    following = [*requests[1:], None]
+    with Stand(tmp_path, model=endpoint.url, mlflow=mlflow_url, EVALTRAIL_EXPERIMENT_PREFIX=tmp_path.name) as stand:
+        stand.start_all()
+        for request, next_one in zip(requests, following, strict=True):
+            if "< ./questions.csv" in request.lines:
+                edit(tmp_path / "questions.csv")
+            named = {name.replace("-", "_"): filled(text, values) for name, text in request.headers.items()}
+            body = request.body(tmp_path, values)
+            reply = stand.client.ask(request.method, filled(request.target, values), body, **named)
+            assert reply.status < 400, (request, reply.body)
+            is_followed = request.method == "POST" and (next_one is None or next_one.method != "DELETE")
+            values |= told_values(stand, reply, is_followed=is_followed)
+            if request.path.endswith("/download"):
+                (tmp_path / "questions.csv").write_bytes(reply.body)
+    assert {"job_id", "document_id", "dataset_id", "run_id", "form_token"} <= values.keys()
+
+
+def edit(table: Path) -> None:
+    """Change a question, as in a spreadsheet."""
+    rows = list(csv.DictReader(table.read_text().splitlines()))
+    rows[0]["response"] += " or so"
+    with table.open("w", newline="") as out:
+        writer = csv.DictWriter(out, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def told_values(stand: Stand, reply: Reply, *, is_followed: bool) -> dict[str, str]:
+    """Values of the file's variables that an answer tells; what it started is followed until it lies in MLflow."""
+    kind = reply.headers.get("content-type", "")
+    if "html" in kind:
+        cookie = reply.headers["set-cookie"].partition("=")[2].partition(";")[0]
+        token = re.search(rb'name="form_token" value="([^"]+)"', reply.body)
+        return {"form_cookie": cookie, "form_token": token[1].decode()}
+    if "json" not in kind:
+        return {}
+    told = reply.object
+    if reply.status == 201:
+        return {"document_id": told["id"]}
+    if reply.status != 202:
+        return {}
+    job = {"job_id": told.get("job_id") or told["id"]}
+    if not is_followed:
+        return job
+    status_url = told.get("status_url") or told["links"]["self"]
+    found: dict[str, object] = {}
+
+    def has_landed() -> bool:
+        found.update(stand.client.get(path(status_url)).object)
+        return found["status"] in OVER and found["mlflow_sync"] == "synced"
+
+    try:
+        until(has_landed, seconds=60, pause=0.1)
+    except AssertionError as error:
+        raise AssertionError(f"it never landed: {found}\n{stand.logged()}") from error
+    return job | {name: str(found[name]) for name in ("dataset_id", "run_id") if found.get(name)}
+
+
+@pytest.mark.slow
 def test_celery_command_of_the_seed_starts_a_full_worker(tmp_path):
     """``celery -A evaltrail.jobs.celery worker`` does what a broker hints at, and ends well at SIGTERM."""
     with own_server(RedisServer) as broker, Stand(tmp_path, EVALTRAIL_QUEUE_URL=broker.url) as stand:
@@ -121,15 +193,26 @@ def test_celery_command_of_the_seed_starts_a_full_worker(tmp_path):
 
 
 @pytest.mark.slow
-def test_any_asgi_server_serves_the_application(tmp_path):
-    """uvicorn with evaltrail.server.app:app answers as `evaltrail serve` does, from the environment alone."""
-    with Stand(tmp_path) as stand:
-        line = [str(SCRIPT.with_name("uvicorn")), "evaltrail.server.app:app", "--port", str(stand.port)]
+@pytest.mark.parametrize(
+    "words",
+    [("uvicorn", "--port={}"), ("gunicorn", "--bind=127.0.0.1:{}", "--workers=3", "-kuvicorn.workers.UvicornWorker")],
+    ids=["uvicorn", "gunicorn"],
+)
+def test_any_asgi_server_serves_the_application(tmp_path, words):
+    """Servers with evaltrail.server.app:app answer as `evaltrail serve` does, from the environment alone; several
+    processes with one FLASK_KEY take each other's forms."""
+    with Stand(tmp_path, FLASK_KEY="velvet") as stand:
+        program, *more = (word.format(stand.port) for word in words)
+        line = [str(SCRIPT.with_name(program)), *more, "evaltrail.server.app:app"]
         server = subprocess.Popen(line, cwd=stand.command.cwd, env=stand.command.environ, stdin=subprocess.DEVNULL)
         try:
             stand.await_ready()
             assert stand.client.post("/post_json", chunks(2)).status == 202
-            assert b"form_token" in stand.client.get("/").body
+            for _ in range(8):
+                form = told_values(stand, stand.client.get("/"), is_followed=False)
+                body = urlencode({"form_token": form["form_token"], "input": json.dumps(chunks(1))}).encode()
+                named = {"Cookie": f"evaltrail_form={form['form_cookie']}", "Content_Type": FORM}
+                assert stand.client.post("/", body, **named).status == 202
         finally:
             server.terminate()
             server.wait(30)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+import re
+import sys
+import tomllib
+from pathlib import Path
+
 import pytest
 
 import evaltrail
 from child import run_child
 
+ROOT = Path(__file__).parents[2]
 HEAVY = ("mlflow", "pyarrow", "numpy", "pandas", "jinja2", "yaml", "uvloop", "rich", "regex", "sacrebleu", "asyncio")
 
 
@@ -38,3 +45,17 @@ def test_a_name_that_is_not_public_is_an_attribute_error():
     """A wrong name fails as any module's does."""
     with pytest.raises(AttributeError, match="no attribute 'runn'"):
         evaltrail.runn  # noqa: B018
+
+
+def test_documents_of_every_format_are_read_after_a_plain_install():
+    """What reads documents and makes questions imports nothing but the standard library and plain dependencies."""
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    plain = {re.match(r"[\w-]+", line)[0].replace("pyyaml", "yaml") for line in declared}
+    found = set()
+    for file in (ROOT / "src" / "evaltrail" / "generation").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            names = [node.module] if isinstance(node, ast.ImportFrom) else []
+            names += [each.name for each in node.names] if isinstance(node, ast.Import) else []
+            found.update(name.partition(".")[0] for name in names)
+    assert "pypdf" in found
+    assert found - plain - set(sys.stdlib_module_names) == {"evaltrail"}

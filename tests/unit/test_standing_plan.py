@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import subprocess
+from dataclasses import replace
 
 import pytest
 
@@ -44,6 +45,26 @@ def test_a_server_that_is_named_is_used_and_none_is_started(tmp_path, uri, shown
     assert [order.name for order in plan.orders] == ["service", "worker"]
     assert (plan.mlflow_url, plan.has_own_mlflow) == (shown, False)
     assert plan.orders[0].environ["MLFLOW_TRACKING_URI"] == uri
+
+
+def test_mlflow_stands_where_the_seed_has_it(tmp_path):
+    """PORT of seed 003's .env: MLflow is started there, over a store in the home, unless somebody listens there already
+    or no MLflow is wanted; a tracking URI beside it is the one that counts."""
+    port = free_port("127.0.0.1", 0, flag="")
+    environ = {"PORT": str(port)}
+    settings = load_settings({"EVALTRAIL_HOME": str(tmp_path), **environ}, dotenv=None)
+    wish = Wish(port=0, mlflow_port=load_service_settings(settings).mlflow_port)
+    plan = plan_of(tmp_path, wish=wish, **environ)
+    mlflow = plan.orders[-1]
+    assert (plan.mlflow_url, plan.has_own_mlflow) == (f"http://127.0.0.1:{port}", True)
+    assert mlflow.command[-3] == str(port)
+    assert mlflow.environ["MLFLOW_BACKEND_STORE_URI"] == f"sqlite:///{tmp_path}/mlflow/mlflow.db"
+    assert plan.orders[0].environ["MLFLOW_TRACKING_URI"] == plan.mlflow_url
+    assert not plan_of(tmp_path, wish=replace(wish, has_mlflow=False), **environ).has_own_mlflow
+    assert not plan_of(tmp_path, wish=wish, **environ, MLFLOW_TRACKING_URI="http://mlflow:5000").has_own_mlflow
+    with socket.create_server(("127.0.0.1", port)):
+        there = plan_of(tmp_path, wish=wish, **environ)
+    assert (there.mlflow_url, there.has_own_mlflow) == (f"http://127.0.0.1:{port}", False)
 
 
 def test_a_store_that_is_named_is_what_mlflow_is_started_over(tmp_path):

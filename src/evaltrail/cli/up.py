@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=values.count,
         default=None,
         metavar="N",
-        help="of MLflow, on 127.0.0.1; default EVALTRAIL_MLFLOW_PORT, else 5000; 0 = a free one",
+        help="of MLflow, on 127.0.0.1; default PORT, else EVALTRAIL_MLFLOW_PORT, else 5000; 0 = a free one",
     )
     parser.add_argument("--workers", type=values.positive, default=1, metavar="N", help="workers (default 1)")
     parser.add_argument(
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--no-mlflow",
         action="store_true",
         help="start no MLflow; results land where MLFLOW_TRACKING_URI says, else at http://localhost:5000. None is "
-        "started either where MLFLOW_TRACKING_URI names a server",
+        "started either where MLFLOW_TRACKING_URI names a server, or one listens at PORT",
     )
     parser.add_argument("--verbose", action="store_true", help="show on stderr what all of them print")
 

@@ -33,7 +33,7 @@ class ServiceSettings:
     port: int = 8000
     """EVALTRAIL_PORT, else API_PORT, else UPLOAD_PORT."""
     mlflow_port: int = 5000
-    """EVALTRAIL_MLFLOW_PORT: where MLflow is started or looked for when nothing names it."""
+    """Where `up` starts MLflow: PORT where that names it, else EVALTRAIL_MLFLOW_PORT."""
     auth: Auth = "none"
     """EVALTRAIL_AUTH: whether a key is asked for; none by itself on loopback only."""
     allowed_hosts: frozenset[str] = frozenset()
@@ -80,7 +80,7 @@ def load_service_settings(settings: Settings, *, host: str = "", port: int | Non
     return ServiceSettings(
         host=listened,
         port=_port(environ, ("EVALTRAIL_PORT", "API_PORT", "UPLOAD_PORT"), 8000) if port is None else port,
-        mlflow_port=_port(environ, ("EVALTRAIL_MLFLOW_PORT",), 5000),
+        mlflow_port=settings.local_mlflow_port or _port(environ, ("EVALTRAIL_MLFLOW_PORT",), 5000),
         auth=auth,
         allowed_hosts=frozenset(map(_host_name, _listed(environ, "EVALTRAIL_ALLOWED_HOSTS"))),
         allowed_origins=frozenset(map(_web_origin, _listed(environ, "EVALTRAIL_ALLOWED_ORIGINS"))),

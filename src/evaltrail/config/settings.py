@@ -72,6 +72,13 @@ class Settings:
         return bool(self.database_url) and not self.database_url.startswith("sqlite")
 
     @property
+    def local_mlflow_port(self) -> int:
+        """PORT, where it is what names the tracking URI; 0 = it is not."""
+        port = self.environ.get("PORT", "")
+        is_named = self.tracking_uri == _local_server(port) and not _given_uri(self.environ)
+        return int(port) if is_named else 0
+
+    @property
     def documents_folder(self) -> Path:
         """Where documents are kept."""
         return self.upload_folder or self.home / "documents"
@@ -184,13 +191,21 @@ def _lease_s(text: str) -> float:
 
 
 def _tracking_uri(merged: Mapping[str, str]) -> str:
-    given = merged.get("MLFLOW_TRACKING_URI") or merged.get("MLFLOW_URI", "")
+    given = _given_uri(merged)
     if given or not merged.get("PORT"):
         return given
     port = merged["PORT"]
     if not port.isdecimal() or not 0 < int(port) < 65536:
         raise InputError(f"PORT is {port!r}", code="bad_setting", hint="a port is a number from 1 to 65535")
+    return _local_server(port)
+
+
+def _local_server(port: str) -> str:
     return f"http://127.0.0.1:{port}"
+
+
+def _given_uri(merged: Mapping[str, str]) -> str:
+    return merged.get("MLFLOW_TRACKING_URI") or merged.get("MLFLOW_URI", "")
 
 
 def _data_folder(merged: Mapping[str, str]) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -147,9 +148,10 @@ class Generations:
     ) -> GenerationAccount:
         asked = _asked(spec)
         model = None if asked is None else asked.model
+        documents = () if asked is None else tuple(map(_named, asked.uploads))
         return GenerationAccount(
-            job=self._common(job, units, family),
-            documents=() if asked is None else tuple(map(_named, asked.uploads)),
+            job=self._common(_naming_document(job, documents), units, family),
+            documents=documents,
             model=job.labels.get("model", ""),
             server="" if model is None else model.server,
             plan={} if asked is None else cast("Mapping[str, Json]", msgspec.to_builtins(asked.plan)),
@@ -209,6 +211,14 @@ def _asked(spec: Mapping[str, Json]) -> GenerationSpec | None:
 
 def _named(upload: NamedUpload) -> NamedDocument:
     return NamedDocument(id=upload.id, name=upload.name)
+
+
+def _naming_document(job: JobAccount, documents: Sequence[NamedDocument]) -> JobAccount:
+    """The job; what one of its documents is refused for says which one."""
+    error = job.error
+    if error is None or error.where not in {each.name for each in documents}:
+        return job
+    return replace(job, error=replace(error, message=f"{error.where}: {error.message}"))
 
 
 def _message(state: JobState, problem: Problem | None) -> Message:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evaltrail.bundle.folders import make_private
@@ -14,7 +14,7 @@ from evaltrail.config.settings import Settings
 from evaltrail.core.errors import InputError
 from evaltrail.destinations.mlflow.tracking_uri import is_http, public_uri, resolve_tracking_uri
 from evaltrail.service.standing.part import PartOrder
-from evaltrail.service.standing.ports import free_port, shown_host
+from evaltrail.service.standing.ports import free_port, is_listened_at, shown_host
 
 _MLFLOW_HOST = "127.0.0.1"
 _AGREED = ("EVALTRAIL_DATABASE_URL", "EVALTRAIL_QUEUE_URL", "EVALTRAIL_DURABILITY", "EVALTRAIL_ALLOW_PRIVATE_URLS")
@@ -35,7 +35,7 @@ class Wish:
     concurrency: int = 2
     """Units that each worker does at a time."""
     has_mlflow: bool = True
-    """Whether MLflow's server is started where none is named."""
+    """Whether MLflow's server is started where none is named, or none answers at the PORT that is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +66,8 @@ def plan_standing(settings: Settings, service: ServiceSettings, wish: Wish) -> S
         InputError: a port is taken, or two parts are to have the same one.
     """
     port = free_port(service.host, wish.port, flag="--port")
+    if wish.has_mlflow:
+        settings = _unless_local(settings)
     named = settings.tracking_uri
     is_ours = wish.has_mlflow and (not named or named.startswith(_STORES))
     mlflow_port = free_port(_MLFLOW_HOST, wish.mlflow_port, flag="--mlflow-port") if is_ours else 0
@@ -88,6 +90,13 @@ def plan_standing(settings: Settings, service: ServiceSettings, wish: Wish) -> S
         logs=settings.home / "logs",
         orders=tuple(orders),
     )
+
+
+def _unless_local(settings: Settings) -> Settings:
+    """The settings; without the local server on PORT that they name where nobody listens: it is ours to start."""
+    port = settings.local_mlflow_port
+    is_there = not port or is_listened_at(_MLFLOW_HOST, port)
+    return settings if is_there else replace(settings, tracking_uri="")
 
 
 def _own(*words: str) -> tuple[str, ...]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 
 from evaltrail.core.errors import InputError
 
 _HIGHEST = 65535
+_PATIENCE_S = 1.0
 
 
 def free_port(host: str, port: int, *, flag: str) -> int:
@@ -35,6 +37,13 @@ def free_port(host: str, port: int, *, flag: str) -> int:
             why = f"port {port} of {host} cannot be used: {error.strerror or error}"
             raise InputError(why, code="port_taken", where=flag, hint=hint) from error
         return int(probe.getsockname()[1])
+
+
+def is_listened_at(host: str, port: int) -> bool:
+    """Whether somebody takes connections there."""
+    with suppress(OSError), socket.create_connection((host, port), _PATIENCE_S):
+        return True
+    return False
 
 
 def shown_host(host: str) -> str:
