@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -20,14 +21,35 @@ from urllib.request import Request, urlopen
 from shared_server import join, run_folder
 
 _START_S = 120.0
+_LOWEST_PORT = 15_000
+_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on now."""
+    """A port of 127.0.0.1 that nobody listens on, and that the kernel gives to nobody: it stays free for a while."""
+    try:
+        first = int(_RANGE.read_text().split()[0])
+    except OSError:
+        first = 0
+    while first > _LOWEST_PORT:
+        port = _LOWEST_PORT + secrets.randbelow(first - _LOWEST_PORT)  # the processes of a run begin with one seed
+        if is_free(port):
+            return port
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        given: int = probe.getsockname()[1]
+        return given
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on a port of 127.0.0.1 now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: old connections do not count
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 class MlflowServer:

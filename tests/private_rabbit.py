@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from private_server import START_S, PrivateServer, end, quiet_port, talk
+from mlflow_server import free_port
+from private_server import START_S, PrivateServer, end, talk
 
 _BIN = Path("/usr/lib/rabbitmq/bin")  # Debian's wrappers in PATH change the user and the folder
 _GREETING = b"AMQP\x00\x00\x09\x01"
@@ -27,7 +28,7 @@ class RabbitServer(PrivateServer):
     def __init__(self, folder: Path | None = None) -> None:
         super().__init__(folder)
         self._mapper: subprocess.Popen[bytes] | None = None
-        self._mapper_port, self._nodes_port = quiet_port(), quiet_port()
+        self._mapper_port, self._nodes_port = free_port(), free_port()
         self._node = f"rabbit-{self.port}@localhost"
 
     @classmethod

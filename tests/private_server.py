@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import shutil
 import signal
 import socket
@@ -15,12 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from mlflow_server import free_port
+from mlflow_server import free_port, is_free
 
 START_S = 90.0
 _END_S = 20.0
-_LOWEST_PORT = 15_000
-_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 class PrivateServer:
@@ -41,7 +38,7 @@ class PrivateServer:
         self.folder = folder or Path(tempfile.mkdtemp(prefix=f"{self.kind.lower()}-"))
         self.folder.mkdir(exist_ok=True)
         self.folder.chmod(0o711)  # the server's account may be another than ours
-        self.port = quiet_port()
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._is_prepared = False
 
@@ -182,20 +179,6 @@ def end(ends: Sequence[tuple[int, int]]) -> None:
                     os.kill(each, signal.SIGKILL)
 
 
-def quiet_port() -> int:
-    """A free port of 127.0.0.1 that the kernel gives to no outgoing connection while a server is down."""
-    try:
-        first = int(_RANGE.read_text().split()[0])
-    except OSError:
-        return free_port()
-    if first <= _LOWEST_PORT:
-        return free_port()
-    while True:
-        port = random.randrange(_LOWEST_PORT, first)
-        if is_free(port):
-            return port
-
-
 def talk(port: int, words: bytes) -> bytes:
     """The first bytes that a port answers to some words; nothing where nobody listens."""
     try:
@@ -221,17 +204,6 @@ def descendants(pid: int) -> list[int]:
         found += below
         waiting += below
     return found
-
-
-def is_free(port: int) -> bool:
-    """Whether a server could listen on a port of 127.0.0.1 now."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: old connections do not count
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
 
 
 def _stat(pid: int) -> list[str]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import socket
-
 import pytest
 from door import Door
 from installed import one_error
 from launching import Launching
 
-from mlflow_server import runs_in, shared_port
+from mlflow_server import free_port, runs_in, shared_port
 
 EXPORT = {"auto_export": {"destinations": ["mlflow"]}}
 
@@ -17,13 +15,6 @@ EXPORT = {"auto_export": {"destinations": ["mlflow"]}}
 @pytest.fixture
 def launching(evaltrail, endpoint, experiment):
     return Launching(evaltrail, endpoint.url, experiment)
-
-
-def free_port() -> int:
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        port: int = door.getsockname()[1]
-        return port
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 import tempfile
 import uuid
@@ -12,9 +13,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from child import start_child
+from mlflow_server import free_port, is_free
 from private_postgres import PostgresServer, run_sql
 from private_redis import RedisServer
-from private_server import descendants, is_alive, is_free, quiet_port
+from private_server import descendants, is_alive
 from private_servers import fresh_database, own_server, postgres_url
 
 pytestmark = pytest.mark.slow
@@ -167,9 +169,20 @@ def test_a_named_server_wins_and_a_missing_one_is_told(environ, word):
         assert process.communicate("\n", timeout=30)[0].strip() == word
 
 
-def test_a_quiet_port_is_none_that_outgoing_connections_get():
-    """Else a client that comes back for a stopped server could find itself there, or keep it from starting."""
+def test_a_free_port_is_none_that_outgoing_connections_get():
+    """Else one could take it before the server does, or a client that comes back for a stopped one meet itself."""
     lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    ports = {quiet_port() for _ in range(20)}
+    ports = {free_port() for _ in range(20)}
     assert len(ports) > 1
     assert max(ports) < lowest or lowest <= 15_000
+
+
+def test_processes_of_a_run_that_draw_at_once_get_different_ports():
+    """Each begins a test with the same seed, and none listens yet where the other looks."""
+    before = random.getstate()
+    drawn = []
+    for _ in range(4):
+        random.seed(1)
+        drawn.append(free_port())
+    random.setstate(before)
+    assert len(set(drawn)) > 1

@@ -15,6 +15,7 @@ import pytest
 from child import start_child
 from evaltrail.core.errors import InputError, StorageError
 from evaltrail.providers.process import Ended, run_process
+from private_server import descendants
 
 QUICK_S = 5.0
 """Far above what these children need, and below every grace and time-out that is not meant to pass."""
@@ -190,6 +191,52 @@ def test_an_interrupt_ends_the_child_and_goes_on(job):
         caller.send_signal(signal.SIGINT)
         assert caller.communicate(timeout=QUICK_S) == ("interrupted\n", "")
     assert wait_until_gone(pid)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("moment", ["fork", "start"])
+def test_an_interrupt_while_a_child_starts_ends_it_too(job, number, moment):
+    """Between the fork and the watch nobody else would know of the child."""
+    before = set(descendants(os.getpid()))
+
+    def note(_frame, event, called):
+        if event == "c_return" and called.__name__ == "fork_exec":
+            signal.raise_signal(number)
+
+    def told(_):
+        if moment == "start":
+            signal.raise_signal(number)
+
+    handler = signal.signal(number, signal.default_int_handler)
+    sys.setprofile(note if moment == "fork" else None)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_process(["sleep", "60"], cwd=job.folder, environ=os.environ, log=job.log, timeout_s=None, on_start=told)
+        assert signal.getsignal(number) is signal.default_int_handler
+    finally:
+        sys.setprofile(None)
+        signal.signal(number, handler)
+    left = [pid for pid in set(descendants(os.getpid())) - before if is_alive(pid)]
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    assert left == []
+
+
+def test_an_interrupt_while_nothing_could_be_started_is_not_lost(job):
+    """What was put off is raised in place of what the start came to."""
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def note(_frame, event, called):
+        if event == "c_return" and called.__name__ == "fork_exec":
+            signal.raise_signal(signal.SIGINT)
+
+    sys.setprofile(note)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_process(["nowhere"], cwd=job.folder, environ=os.environ, log=job.log, timeout_s=None)
+    finally:
+        sys.setprofile(None)
+        signal.signal(signal.SIGINT, handler)
 
 
 def test_a_second_interrupt_kills_a_child_that_does_not_end(job):

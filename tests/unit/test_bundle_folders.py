@@ -186,6 +186,19 @@ def test_a_lock_file_that_its_owner_removed_is_made_again(holder):
         assert file.read_text() == str(os.getpid())
 
 
+@pytest.mark.parametrize("above", ["dangling", "gone/deeper", "file"])
+def test_a_lock_that_can_have_no_folder_is_told(tmp_path, above):
+    """No folder can be made where a link to nothing or a file stands, nor in one that is not there."""
+    (tmp_path / "dangling").symlink_to(tmp_path / "gone")
+    (tmp_path / "file").touch()
+    lock = tmp_path / above / "lock"
+    began = time.thread_time()
+    with pytest.raises(StorageError) as caught, hold_lock(lock, "busy", wait_s=0.1):
+        pass
+    assert caught.value.where == str(lock)
+    assert time.thread_time() - began < 0.05
+
+
 def test_one_at_a_time_even_while_owners_remove_the_folder(tmp_path):
     """However owners come, go and take the folder with them, two never hold the lock together."""
     file = tmp_path / "work" / "lock"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -171,6 +173,34 @@ def test_a_full_disk_is_told_and_keeps_the_rows_before(file):
     assert int(second) == int(index) > 5
     with Journal(file) as journal:
         assert len(journal.done) == int(index)
+
+
+class Hasty(Journal):
+    """A journal that is synced at once."""
+
+    sync_s = 0.001
+
+
+def test_a_disk_that_fails_to_keep_rows_is_told_though_it_says_so_once(file):
+    """Linux tells of a write-back error one time: the next append and the close tell it, though all looks fine."""
+    journal = Hasty(file)
+    handle = next(int(each.name) for each in Path("/proc/self/fd").iterdir() if each.resolve() == file)
+    own, unable = os.dup(handle), os.open(os.devnull, os.O_RDWR)  # what a device cannot do is its fsync
+    os.dup2(unable, handle)
+    try:
+        with pytest.raises(StorageError, match="Invalid argument") as caught:  # noqa: PT012  one of many is told
+            for index in range(10_000):
+                journal.append(some_sample(index))
+                time.sleep(0.001)
+    finally:
+        os.dup2(own, handle)
+    assert caught.value.where == str(file)
+    for use in (lambda: journal.append(some_sample(1)), journal.close):
+        with pytest.raises(StorageError, match="Invalid argument"):
+            use()
+    for each in (own, unable):
+        os.close(each)
+    assert file.read_bytes() == b""
 
 
 def test_stored_answers_are_found_by_their_request(file):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -244,6 +246,34 @@ def test_samples_that_were_spoilt_are_told(folder):
     assert samples is not None
     with pytest.raises(InputError, match="the samples cannot be read"):
         list(samples)
+
+
+def test_the_disk_has_every_file_and_name_of_a_bundle_before_it_has_its_place(tmp_path):
+    """Its journals go next: a power cut after that must not find empty files. What is no file is not waited for."""
+    synced: set[Path] = set()
+    places: list[Path] = []
+
+    def note(_frame, event, called) -> None:
+        if event == "c_call" and called is os.fsync:  # which does not say of what: of a file that is open now
+            synced.update(Path(os.path.realpath(handle)) for handle in Path("/proc/self/fd").iterdir())
+
+    def build(made: Path) -> ResultBundle:
+        places.append(made)
+        (made / "runs" / "deep").mkdir(parents=True)
+        for name in ("samples.parquet", "report.md", "runs/deep/left.json"):
+            (made / name).write_text("x")
+        (made / "runs" / "elsewhere").symlink_to("/nowhere")
+        os.mkfifo(made / "runs" / "pipe")
+        return some_result()
+
+    sys.setprofile(note)
+    try:
+        write_bundle(tmp_path / "bundle", build)
+    finally:
+        sys.setprofile(None)
+    (made,) = places
+    assert synced >= {made, *map(made.joinpath, ("samples.parquet", "report.md", "runs", "runs/deep/left.json"))}
+    assert made / "runs" / "deep" in synced
 
 
 def test_a_bundle_that_fails_to_be_built_leaves_the_old_one(folder):

@@ -114,6 +114,23 @@ def test_what_might_pass_the_budget_is_not_sent():
     assert (answer.error, answer.attempts, model.asked) == ("budget", 0, [])
 
 
+def test_who_waits_for_the_same_answer_does_not_end_with_its_asker():
+    """One of those who wait asks anew, the others wait on; who is given up itself ends as ever."""
+    model = CountingModel(said())
+    front = paid(model)
+
+    async def story():
+        asker, given_up, *waiting = [asyncio.create_task(front.ask(prompt())) for _ in range(5)]
+        await asyncio.sleep(0)
+        asker.cancel()
+        given_up.cancel()
+        return await asyncio.gather(asker, given_up, *waiting, return_exceptions=True)
+
+    *ended, first, second, third = asyncio.run(story())
+    assert [type(each) for each in ended] == [asyncio.CancelledError] * 2
+    assert (first.text, second.text, third.text, len(model.asked)) == ("Ada", "Ada", "Ada", 2)
+
+
 def test_who_waits_for_the_same_answer_gets_the_same_error():
     """And nothing is left running."""
     front = paid(CountingModel(gives_out_after=0))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,6 +55,13 @@ def test_a_folder_that_is_not_there_is_a_storage_error(tmp_path):
     with pytest.raises(StorageError) as caught:
         AnswerJournal(tmp_path / "no" / "a")
     assert str(tmp_path) in caught.value.where
+
+
+def test_a_disk_that_did_not_keep_the_last_answers_is_told():
+    """Nothing is written after them that would tell it; the fsync of a device is refused."""
+    with pytest.raises(StorageError, match="Invalid argument") as caught:
+        keep(Path(os.devnull), Kept(key="k", text="one"))
+    assert caught.value.where == os.devnull
 
 
 def test_keys_tell_questions_apart():

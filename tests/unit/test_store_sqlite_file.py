@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import sys
 import threading
 from contextlib import closing
 
@@ -62,6 +64,23 @@ def test_a_new_file_has_a_write_ahead_log_unless_it_is_shared(file, tmp_path):
     """The log needs memory that all its users share, which processes of several machines do not have."""
     open_sqlite(tmp_path / "shared.db", synchronous="FULL", is_shared=True).close()
     assert (journal(file), journal(tmp_path / "shared.db")) == ("wal", "delete")
+
+
+def test_nobody_but_sqlite_opens_the_file(tmp_path):
+    """Whoever closes a file drops all the locks that its process has on it, so also another thread's in sqlite."""
+    opened = []
+
+    def note(_frame, event, called):
+        if event == "c_call" and called in {open, os.open}:
+            opened.append(called)
+
+    sys.setprofile(note)
+    try:
+        open_sqlite(tmp_path / "new.db", synchronous="NORMAL").close()
+    finally:
+        sys.setprofile(None)
+    assert opened == []
+    assert (tmp_path / "new.db").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_file_that_comes_to_be_shared_keeps_its_rows_and_stays_so(file):

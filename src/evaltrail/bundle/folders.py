@@ -16,6 +16,8 @@ from evaltrail.core.errors import BusyError, StorageError
 
 _PROBE_SECONDS = 0.2
 """Longer than `is_locked` of another process holds a lock that it only looks at."""
+_PAUSE_SECONDS = _PROBE_SECONDS / 40
+"""Between two tries to take a lock."""
 _STEPS = {
     (errno.ENOSPC, errno.EDQUOT): "free some space",
     (errno.ENOENT, errno.ENOTDIR): "make the folder anew",
@@ -126,6 +128,15 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def sync_below(folder: Path) -> None:
+    """Make a folder with all that it holds survive a power cut."""
+    for place, _, names in os.walk(folder):
+        for file in (Path(place, name) for name in names):
+            if file.is_file() and not file.is_symlink():
+                sync_folder(file)  # which serves a file as well
+        sync_folder(Path(place))
+
+
 def storage_error(error: OSError, file: Path) -> StorageError:
     """The error of the disk in our words."""
     step = next((step for codes, step in _STEPS.items() if error.errno in codes), "mend that")
@@ -171,14 +182,18 @@ def _locked(file: Path, wait_s: float) -> int | None:
     """The handle of the lock, or None when another process holds it; the file under the name is the one locked."""
     gives_up_at = time.monotonic() + wait_s
     while True:
-        with suppress(FileExistsError):
-            file.parent.mkdir(mode=0o700)
         try:
-            handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except FileNotFoundError:
-            continue  # its last owner has just removed the folder: make it again
+            with suppress(FileExistsError):
+                file.parent.mkdir(mode=0o700)
         except OSError as error:
             raise storage_error(error, file) from error
+        try:
+            handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            if not isinstance(error, FileNotFoundError) or time.monotonic() > gives_up_at:
+                raise storage_error(error, file) from error
+            time.sleep(_PAUSE_SECONDS)
+            continue  # its last owner has just removed the folder: make it again
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.path.samestat(os.fstat(handle), file.stat()):
@@ -187,7 +202,7 @@ def _locked(file: Path, wait_s: float) -> int | None:
             if time.monotonic() > gives_up_at:
                 os.close(handle)
                 return None
-            time.sleep(_PROBE_SECONDS / 40)
+            time.sleep(_PAUSE_SECONDS)
         except FileNotFoundError:
             pass  # its last owner has just removed it: make a new one
         os.close(handle)

@@ -22,8 +22,6 @@ from evaltrail.bundle.folders import storage_error, write_whole
 from evaltrail.core.decoding import decoder
 from evaltrail.core.sample import Sample
 
-_SYNC_SECONDS = 1.0
-
 
 class RowKey(msgspec.Struct):
     """The part of a row that tells which sample it is."""
@@ -42,6 +40,9 @@ class Journal:
         repeats: times each item is asked; fixed for the journal's life.
     """
 
+    sync_s = 1.0
+    """Between two looks whether there is something that the disk does not have yet."""
+
     def __init__(self, file: Path, repeats: int = 1) -> None:
         self.file = file
         self._repeats = repeats
@@ -55,6 +56,8 @@ class Journal:
         self._places = _Places()
         self._size = self._load()
         self._is_dirty = False
+        self._unsynced: OSError | None = None
+        """Why rows may never come to the disk; the kernel says so once."""
         self._closed = threading.Event()
         self._syncer = threading.Thread(target=self._sync_by_time, name="journal-sync", daemon=True)
         self._syncer.start()
@@ -67,8 +70,9 @@ class Journal:
         """Add a finished sample; it is the kernel's when this returns.
 
         Raises:
-            StorageError: the disk refuses; the rows before this one are safe.
+            StorageError: the disk refuses; the rows before this one are safe, unless it is them that it could not keep.
         """
+        self._check_synced()
         row = self._encode(sample) + b"\n"
         try:
             written = os.write(self._handle, row)
@@ -87,13 +91,18 @@ class Journal:
         return JournalSamples(self.file, self._places)
 
     def close(self) -> None:
-        """Sync and close; harmless when closed already."""
+        """Sync and close; harmless when closed already.
+
+        Raises:
+            StorageError: the disk could not keep every row.
+        """
         if self._closed.is_set():
             return
         self._closed.set()
         self._is_dirty = True
         self._syncer.join()
         try:
+            self._check_synced()
             os.fsync(self._handle)
         except OSError as error:
             raise storage_error(error, self.file) from error
@@ -121,12 +130,18 @@ class Journal:
                 raise storage_error(error, self.file) from error
         return size
 
+    def _check_synced(self) -> None:
+        if self._unsynced is not None:
+            raise storage_error(self._unsynced, self.file) from self._unsynced
+
     def _sync_by_time(self) -> None:
-        while not self._closed.wait(_SYNC_SECONDS):
+        while self._unsynced is None and not self._closed.wait(self.sync_s):
             if self._is_dirty:
                 self._is_dirty = False
-                with suppress(OSError):  # told by the next write, or when the journal is closed
+                try:
                     os.fsync(self._handle)
+                except OSError as error:
+                    self._unsynced = error
 
 
 def _key(index: int, repeat: int) -> int:

@@ -12,7 +12,15 @@ from pathlib import Path
 import msgspec
 
 from evaltrail.bundle import layout
-from evaltrail.bundle.folders import beside, link_or_copy, make_private, place_folder, storage_error, write_whole
+from evaltrail.bundle.folders import (
+    beside,
+    link_or_copy,
+    make_private,
+    place_folder,
+    storage_error,
+    sync_below,
+    write_whole,
+)
 from evaltrail.core.artifact import Role
 from evaltrail.core.errors import InputError
 from evaltrail.core.result import ResultBundle
@@ -42,6 +50,7 @@ def write_bundle(folder: Path, build: Callable[[Path], ResultBundle]) -> None:
     try:
         bundle = build(made)
         write_whole(made / layout.MANIFEST, _manifest(bundle, made))
+        sync_below(made)  # what it was made of may go once it has its name
         place_folder(made, folder)
     except OSError as error:
         raise storage_error(error, folder) from error

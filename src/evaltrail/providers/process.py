@@ -15,6 +15,7 @@ from pathlib import Path
 
 from evaltrail.core.errors import InputError, StorageError
 from evaltrail.providers.bounded_log import BoundedLog
+from evaltrail.providers.held_interrupts import HeldInterrupts, held_interrupts
 
 GRACE_S = 10.0
 """Between the request to end and the kill."""
@@ -73,13 +74,13 @@ def run_process(
         StorageError: the log cannot be opened.
         KeyboardInterrupt: it came while the child ran, and the child has ended.
     """
-    with _opened(log) as file:
+    with _opened(log) as file, held_interrupts() as held:
         kept = BoundedLog(file, most_bytes=most_log_bytes, secrets=secrets)
         process = _started(command, cwd, environ, pass_fds)
-        on_start(process.pid)
         watch = _Watch(process, kept, timeout_s, on_look)
         try:
-            watch.until_end()
+            on_start(process.pid)
+            watch.until_end(held)
         finally:
             watch.close()
             kept.finish()
@@ -161,10 +162,15 @@ class _Watch:
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._pipe, selectors.EVENT_READ)
 
-    def until_end(self) -> None:
-        """Watch until the child has ended and its pipe is closed, or is held by others for too long."""
+    def until_end(self, held: HeldInterrupts) -> None:
+        """Watch until the child has ended and its pipe is closed, or is held by others for too long.
+
+        Args:
+            held: the interrupts that came since it was started.
+        """
         while True:
             try:
+                held.let_through()
                 while not self._is_over():
                     self._look()
             except KeyboardInterrupt:

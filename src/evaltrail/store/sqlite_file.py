@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
 import sqlite3
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -26,7 +28,7 @@ def open_sqlite(file: Path, *, synchronous: Literal["NORMAL", "FULL"], is_shared
     Raises:
         OSError, sqlite3.Error: the file cannot be used.
     """
-    file.touch(mode=0o600)
+    _make(file)
     is_new = not file.stat().st_size
     journal = "delete" if is_shared else "wal" if is_new else ""
     ends = time.monotonic() + _WAIT_S
@@ -43,6 +45,15 @@ def open_sqlite(file: Path, *, synchronous: Literal["NORMAL", "FULL"], is_shared
             if not _is_busy(error) or time.monotonic() > ends:
                 raise
         time.sleep(random.uniform(0.1, 1) * _PAUSE_S)  # noqa: S311  so that two do not meet again and again
+
+
+def _make(file: Path) -> None:
+    """Have the file there without opening it: the close would drop the locks of other threads that have it open."""
+    with suppress(FileExistsError):
+        try:
+            os.mknod(file, 0o600)
+        except PermissionError:  # macOS lets root alone do so
+            file.touch(mode=0o600, exist_ok=False)
 
 
 def _is_busy(error: sqlite3.Error) -> bool:

@@ -55,7 +55,8 @@ class PaidModel:
         self._slots = asyncio.Semaphore(concurrency)
         self._settings = settings
         self._seed = seed
-        self._flights: dict[str, asyncio.Future[Answer]] = {}
+        self._flights: dict[str, asyncio.Future[Answer | None]] = {}
+        """What is being asked, or was; None comes of one whose asker was given up."""
         self.in_flight = 0
         self.new_calls = self.prompt_tokens = self.completion_tokens = 0
         """Of this run."""
@@ -86,8 +87,9 @@ class PaidModel:
             StorageError: an answer cannot be kept.
         """
         request = self.request_digest(prompt)
-        if (flight := self._flights.get(request)) is not None:
-            return await asyncio.shield(flight)
+        while (flight := self._flights.get(request)) is not None:
+            if (answer := await asyncio.shield(flight)) is not None:
+                return answer
         if (found := self._found(request, prompt)) is not None:
             return found
         flight = self._flights[request] = asyncio.get_running_loop().create_future()
@@ -98,7 +100,8 @@ class PaidModel:
             flight.exception()  # seen, also where nobody else waits for it
             raise
         except BaseException:
-            flight.cancel()
+            del self._flights[request]
+            flight.set_result(None)  # who waits for it was not given up: one of them asks anew
             raise
         flight.set_result(answer)
         if not _is_kept(answer):

@@ -88,9 +88,12 @@ class AnswerJournal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with suppress(OSError):  # told by the last write already
+        try:
             os.fsync(self._handle)
-        os.close(self._handle)
+        except OSError as refused:
+            raise storage_error(refused, self._file) from refused
+        finally:
+            os.close(self._handle)
 
     def _load(self) -> None:
         decode = decoder(Kept).decode
