@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import logging
 import os
 import threading
+import warnings
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,7 +19,7 @@ from evaltrail.core.errors import DestinationError
 from evaltrail.core.ids import new_id
 from evaltrail.destinations.mlflow.batches import batches
 from evaltrail.destinations.mlflow.door import open_gateway
-from evaltrail.destinations.mlflow.gateway import StockGateway
+from evaltrail.destinations.mlflow.gateway import StockGateway, quiet
 from evaltrail.destinations.mlflow.patience import Patience
 from evaltrail.destinations.mlflow.port import Batch, NewRun
 from evaltrail.destinations.mlflow.rest import RestGateway
@@ -257,6 +259,21 @@ def test_the_stock_client_sees_the_variables_it_was_given(mlflow_url, monkeypatc
     with pytest.raises(DestinationError):
         StockGateway(mlflow_url, SHORT, environ={"http_proxy": "http://127.0.0.1:1"}).get_run("0" * 32)
     assert "http_proxy" not in os.environ
+
+
+def test_silence_ends_with_the_last_call():
+    """Loggers and warnings are as they were, in whatever order the calls end."""
+    with quiet():
+        pass
+    logger = logging.getLogger("mlflow")
+    before = (logger.level, list(warnings.filters))
+    with ExitStack() as first, ExitStack() as second:
+        first.enter_context(quiet())
+        second.enter_context(quiet())
+        first.close()
+        assert logger.level == logging.ERROR
+        second.close()
+        assert (logger.level, warnings.filters) == before
 
 
 @contextmanager

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import stat
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from evaltrail.bundle.folders import hold_lock
 from evaltrail.config.service_settings import load_service_settings
 from question_service import chunks, generated, multipart, path, work_off
 from running_service import own_settings, running_service
@@ -111,6 +114,21 @@ def test_large_list_is_looked_through_aside(service):
     assert (reply.status, reply.object["chunks"]) == (201, 2000)
     reply = service.post(DOCUMENTS, [*rows, {"page": 1}])
     assert (reply.status, "row 2001" in reply.object["detail"]) == (422, True)
+
+
+def test_large_uploads_that_wait_leave_the_others_their_threads(service, settings):
+    """More of them than the service has threads wait for the store; a list is answered meanwhile."""
+    content, count = b"The mill of Varn. " * 60_000, 20
+    arriving = settings.documents_folder / ".incoming"
+    with ThreadPoolExecutor(count) as pool:
+        with hold_lock(settings.documents_folder / ".lock", "the test"):
+            sent = [pool.submit(service.post, DOCUMENTS, content, File_Name="long.txt") for _ in range(count)]
+            ends_at = time.monotonic() + 10
+            while [file.stat().st_size for file in arriving.glob("body-*")] != [len(content)] * count:
+                assert time.monotonic() < ends_at, "the uploads do not arrive"
+                time.sleep(0.01)
+            assert service.get(DOCUMENTS).status == 200
+        assert {each.result().status for each in sent} == {201}
 
 
 def test_generation_of_documents_is_shown_with_its_plan_and_counts(service, settings):

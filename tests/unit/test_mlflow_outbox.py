@@ -10,8 +10,10 @@ import pytest
 
 from evaltrail.core.delivery import DeliveryOptions, Receipt, Skipped
 from evaltrail.core.errors import BusyError, StorageError
+from evaltrail.destinations.mlflow.destination import MlflowDestination
 from evaltrail.destinations.mlflow.lease import lease
 from evaltrail.destinations.mlflow.outbox import Outbox
+from evaltrail.destinations.mlflow.patience import Patience
 from evaltrail.destinations.mlflow.plan import plan_bundle
 from mlflow_bundles import some_bundle
 
@@ -86,6 +88,29 @@ def test_an_outbox_of_an_earlier_version_can_be_used(tmp_path, plan):
     with Outbox(tmp_path / "o") as outbox:
         assert len(outbox.waiting()) == 1
         assert outbox.forgotten() == []
+
+
+def test_what_is_given_up_while_others_are_sent_is_not_sent(tmp_path, plan):
+    """It was listed as waiting a moment ago; it stays given up, and is no failure."""
+    (other,) = plan_bundle(some_bundle(tmp_path / "other", identity="other"), DeliveryOptions(), version="0")
+    sending, forgetting = (
+        MlflowDestination(tmp_path / "o", "0", environ={}, patience=Patience(retry_s=0)) for _ in range(2)
+    )
+    with Outbox(tmp_path / "o") as outbox:
+        outbox.put(plan, "http://127.0.0.1:1")
+        outbox.put(other, "http://127.0.0.1:2")
+
+    unwanted = [each for each in forgetting.waiting() if each.key == other.key]
+
+    def forget_the_other(_step):
+        forgetting.forget(unwanted)
+        unwanted.clear()
+
+    tried, given_up = sending.sync(progress=forget_the_other)
+    assert tried.error.code == "destination_unreachable"
+    assert (given_up.key, given_up.error, given_up.note) == (other.key, None, "it was given up meanwhile")
+    with Outbox(tmp_path / "o") as outbox:
+        assert [each.key for each in outbox.forgotten()] == [other.key]
 
 
 def test_the_outbox_is_private_and_durable(tmp_path):

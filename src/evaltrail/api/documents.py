@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from anyio.to_thread import run_sync
+from functools import partial
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -61,10 +62,11 @@ class DocumentRoutes:
         if kind == "multipart/form-data":
             async with received_form(media_type, request.stream(), self._store) as form:
                 sent = form.only_file("file")
-                return await run_sync(self._desk.keep, sent.path, sent.name or name)
+                keep = partial(self._desk.keep, sent.path, sent.name or name)
+                return await self._desk.serve(sent.path, keep)
         known = None if name else _KINDS.get(kind)
         if not name and known is None:
             hint = "send File-Name: manual.pdf, or a Content-Type that tells the format"
             raise InputError("nothing says what the document is", where="File-Name", hint=hint)
         async with received_body(request.stream(), self._store) as file:
-            return await run_sync(self._desk.keep, file, name, known)
+            return await self._desk.serve(file, partial(self._desk.keep, file, name, known))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 
-from anyio.to_thread import run_sync
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -44,7 +43,7 @@ async def take_edits(request: Request, backend: Backend, *, dataset_id: str = ""
             dataset_id=dataset_id,
             key=key,
         )
-        started = await run_sync(take)
+        started = await backend.desk.serve(sent.path, take)
     record_of(request.scope).job_id = started.job_id
     own = f"{EDITS}/{started.job_id}"
     headers = {"Location": own}

@@ -24,9 +24,13 @@ from evaltrail.api.replies import QueryForm, json_reply, read_query, understood
 from evaltrail.api.request_record import record_of
 from evaltrail.api.wire import ComparisonForm
 from evaltrail.core.errors import InputError
+from evaltrail.service.turns import Turns
 
 Limit = Annotated[int, Field(ge=1, le=100)]
 _REPEATED = frozenset({"tag"})
+_SAMPLES_AT_ONCE = 2
+"""Pages; a child may have to read one, and has 100 MB for a moment."""
+_PATIENCE_S = 60.0
 
 
 class PageQuery(QueryForm):
@@ -59,7 +63,7 @@ class LogsQuery(QueryForm):
 
 
 class EvaluationRoutes:
-    """Tells of evaluations; all but `page` and `compare` are called in threads.
+    """Tells of evaluations; all but `page`, `samples` and `compare` are called in threads.
 
     Args:
         backend: what is spoken to.
@@ -68,6 +72,7 @@ class EvaluationRoutes:
     def __init__(self, backend: Backend) -> None:
         self._answers = backend.answers
         self._pages = KnownPages(backend.answers.version)
+        self._sample_turns = Turns(_SAMPLES_AT_ONCE, patience_s=_PATIENCE_S)
         self._prefix = f"{backend.settings.experiment_prefix}_" if backend.settings.experiment_prefix else ""
 
     async def page(self, request: Request) -> Response:
@@ -104,8 +109,11 @@ class EvaluationRoutes:
         read_query(QueryForm, request)
         return json_reply(results_object(self._answers.results(_id(request))))
 
-    def samples(self, request: Request) -> Response:
+    async def samples(self, request: Request) -> Response:
         """List samples of one benchmark."""
+        return await self._sample_turns.take(partial(self._samples, request))
+
+    def _samples(self, request: Request) -> Response:
         query = read_query(SamplesQuery, request)
         page = self._answers.samples(
             _id(request), benchmark=query.benchmark, limit=query.limit, cursor=query.cursor, only=query.filter

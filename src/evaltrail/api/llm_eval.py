@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from anyio.to_thread import run_sync
+from functools import partial
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -56,9 +57,10 @@ class LlmEvalRoutes:
             model=model_choice(model) if model else None,
             key=idempotency_key(request),
         )
+        desk = self._backend.desk
         try:
             async with received_body(request.stream(), self._backend.documents) as file:
-                started = await run_sync(self._backend.desk.generate_from_json, file, order)
+                started = await desk.serve(file, partial(desk.generate_from_json, file, order))
         except (InputError, PartialError) as error:
             _place_in_headers(error)
             raise

@@ -18,10 +18,12 @@ _DAY_SECONDS = 86_400.0
 def incoming_folder(store: Path) -> Path:
     """The place, made where it is missing; what a process that died has left there for a day is removed.
 
+    The disk is waited for: this belongs into a thread.
+
     Raises:
         StorageError: it cannot be made.
     """
-    place = make_private(make_private(store) / _PLACE)
+    place = _place(store)
     if any(place.iterdir()):
         for each in left_behind(store, disk_now(place)):
             with suppress(OSError):  # another process has finished or removed it
@@ -31,7 +33,7 @@ def incoming_folder(store: Path) -> Path:
 
 @contextmanager
 def incoming_file(store: Path, prefix: str) -> Iterator[IO[bytes]]:
-    """An empty private file in the place; it is gone when the block ends.
+    """An empty private file in the place; it is gone when the block ends. No disk is waited for.
 
     Args:
         store: whose place it is.
@@ -40,7 +42,7 @@ def incoming_file(store: Path, prefix: str) -> Iterator[IO[bytes]]:
     Raises:
         StorageError: it cannot be made, or the disk refuses something in the block.
     """
-    place = incoming_folder(store)
+    place = _place(store)
     try:
         file = NamedTemporaryFile(dir=place, prefix=prefix)  # noqa: SIM115  whose own block stumbles over a full disk
         try:
@@ -63,6 +65,10 @@ def left_behind(store: Path, now_s: float) -> Iterator[Path]:
         with suppress(FileNotFoundError):  # it is whole, or removed, by now
             if each.lstat().st_mtime < now_s - _DAY_SECONDS:
                 yield each
+
+
+def _place(store: Path) -> Path:
+    return make_private(make_private(store) / _PLACE)
 
 
 def _remove(path: Path) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from anyio.to_thread import run_sync
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.responses import HTMLResponse, Response
@@ -16,7 +15,7 @@ from starlette.routing import Route
 from evaltrail.core.errors import EvaltrailError, InputError, StorageError
 from evaltrail.core.generation import GenerationPlan, WindowScope
 from evaltrail.generation.windows import read_scope
-from evaltrail.service.submitting.received import received_form
+from evaltrail.service.submitting.received import received_body, received_form
 from evaltrail.service.submitting.upload_desk import JsonOrder, StartedEdits, StartedGeneration, UploadDesk
 from evaltrail.store.document_store import DocumentStore
 from evaltrail.web.form_page import (
@@ -120,7 +119,8 @@ class FormRoutes:
         if not media_type.lower().startswith("multipart/"):
             values |= await _read(request)
             self._check(request, values.pop("form_token", ""))
-            return _shown(await run_sync(self._start_text, values))
+            async with received_body(_in_one(values.get("input", "").encode()), self._documents) as file:
+                return await self._started(file, values)
         async with received_form(media_type, request.stream(), self._documents, long_field="input") as form:
             token = form.fields.pop("form_token", "")
             values |= {name: form.fields[name] for name in _FIELDS if name in form.fields}
@@ -129,7 +129,7 @@ class FormRoutes:
             if sent.path.stat().st_size <= _MOST_SHOWN_BYTES:
                 values["input"] = sent.content.read().decode("utf-8", "replace")
             form.check_fields(*_FIELDS)
-            return _shown(await run_sync(self._start, sent.path, values))
+            return await self._started(sent.path, values)
 
     async def _take_edits(self, request: Request, values: dict[str, str]) -> ShownStart:
         media_type = request.headers.get("content-type", "")
@@ -139,19 +139,14 @@ class FormRoutes:
             sent = form.only_file("file")
             form.check_fields("run_id", "form_token")
             take = partial(self._desk.take_edits, sent.content, sent.path, name=sent.name, run_id=run_id)
-            return _shown_edits(await run_sync(take), run_id)
+            return _shown_edits(await self._desk.serve(sent.path, take), run_id)
 
     def _check(self, request: Request, token: str) -> None:
         self._tokens.check(token, request.cookies.get(_COOKIE, ""))
 
-    def _start(self, file: Path, values: Mapping[str, str]) -> StartedGeneration:
-        return self._desk.generate_from_json(file, JsonOrder(name=values.get("filename", ""), plan=_plan(values)))
-
-    def _start_text(self, values: Mapping[str, str]) -> StartedGeneration:
-        with self._documents.incoming_file("form-") as file:
-            file.write(values.get("input", "").encode())
-            file.flush()
-            return self._start(Path(file.name), values)
+    async def _started(self, file: Path, values: Mapping[str, str]) -> ShownStart:
+        order = JsonOrder(name=values.get("filename", ""), plan=_plan(values))
+        return _shown(await self._desk.serve(file, partial(self._desk.generate_from_json, file, order)))
 
     def _page(
         self,
@@ -172,6 +167,10 @@ class FormRoutes:
             _COOKIE, cookie, max_age=VALID_S, httponly=True, samesite="strict", secure=request.url.scheme == "https"
         )
         return reply
+
+
+async def _in_one(data: bytes) -> AsyncIterator[bytes]:
+    yield data
 
 
 async def _read(request: Request) -> dict[str, str]:

@@ -102,7 +102,7 @@ class Sent:
     receipt: Receipt | None = None
     error: EvaltrailError | None = None
     note: str = ""
-    """``process N is sending it``: neither sent by us nor a failure."""
+    """``process N is sending it``, or it was given up meanwhile: neither sent by us nor a failure."""
 
 
 class MlflowDestination:

@@ -9,7 +9,7 @@ import re
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from evaltrail.core.errors import BusyError, DestinationError, InputError
 from evaltrail.core.ids import digest, slug
 from evaltrail.core.values import Json
+from evaltrail.destinations.mlflow.client_settings import client_settings
+from evaltrail.destinations.mlflow.held_together import HeldTogether
 from evaltrail.destinations.mlflow.lease import lease
 from evaltrail.destinations.mlflow.patience import Patience
 from evaltrail.destinations.mlflow.port import NO_TAGS, Batch, ExperimentState, NewRun, RunState
@@ -44,11 +46,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 _NOISY_LOGGERS = ("mlflow", "alembic")
-_CLIENT_PREFIXES = ("MLFLOW_", "AWS_", "DATABRICKS_")
-_CLIENT_NAMES = frozenset(
-    {"http_proxy", "https_proxy", "all_proxy", "no_proxy", "requests_ca_bundle", "curl_ca_bundle"}
-)
-"""Variables that the client, its request signing and its artifact stores read."""
+_IN_QUIET = HeldTogether()
 _MIGRATION_S = 120.0
 """Seconds in which MLflow makes the tables of a fresh store, generously."""
 _ANSWERED = re.compile(r"failed with error code (\d{3}) != 200\. Response body: '(.*)'")
@@ -241,7 +239,7 @@ class StockGateway:
     def _ask(self, call: Callable[[], Result], *, is_repeatable: bool = True) -> Result:
         def attempt() -> Result:
             try:
-                with _client_settings(self._patience, self._environ), quiet():
+                with client_settings(self._patience, self._environ), quiet():
                     return call()
             except DestinationError:
                 raise
@@ -356,9 +354,13 @@ def _alone(tracking_uri: str) -> Iterator[None]:
         raise unreachable(f"its tables are being made: {error.message}", where=public_uri(tracking_uri)) from error
 
 
-@contextmanager
-def quiet() -> Iterator[None]:
+def quiet() -> AbstractContextManager[None]:
     """No migration log, no deprecation warnings of MLflow's own dependencies on the user's terminal."""
+    return _IN_QUIET.hold(_silenced)
+
+
+@contextmanager
+def _silenced() -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in _NOISY_LOGGERS]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -372,27 +374,3 @@ def quiet() -> Iterator[None]:
         finally:
             for logger, level in zip(loggers, levels, strict=True):
                 logger.setLevel(level)
-
-
-@contextmanager
-def _client_settings(patience: Patience, environ: Mapping[str, str]) -> Iterator[None]:
-    """The client's settings for the duration: what the process does not say itself, and one try as long as ours."""
-    settings = {
-        **{name: value for name, value in environ.items() if _is_the_clients(name) and name not in os.environ},
-        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
-        "MLFLOW_HTTP_REQUEST_TIMEOUT": str(max(1, round(patience.read_s))),
-    }
-    before = {name: os.environ.get(name) for name in settings}
-    os.environ.update(settings)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
-def _is_the_clients(name: str) -> bool:
-    return name.startswith(_CLIENT_PREFIXES) or name.lower() in _CLIENT_NAMES

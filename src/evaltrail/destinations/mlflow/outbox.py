@@ -119,6 +119,10 @@ class Outbox:
         """Deliveries that are neither finished nor given up, in the order they were put."""
         return [_delivery(row) for row in self._read("waiting")]
 
+    def is_forgotten(self, key: str, tracking_uri: str) -> bool:
+        """Whether a delivery was given up."""
+        return bool(self._read("is_forgotten", key=key, tracking_uri=tracking_uri))
+
     def forgotten(self) -> list[Delivery]:
         """Deliveries that were given up, in the order they were put."""
         return [_delivery(row) for row in self._read("forgotten")]

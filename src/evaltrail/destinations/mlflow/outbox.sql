@@ -28,6 +28,9 @@ CREATE TABLE IF NOT EXISTS forgotten (
 -- name: forget
 INSERT OR IGNORE INTO forgotten (key, tracking_uri, forgotten_at) VALUES (:key, :tracking_uri, :forgotten_at);
 
+-- name: is_forgotten
+SELECT 1 FROM forgotten WHERE key = :key AND tracking_uri = :tracking_uri;
+
 -- name: remember
 -- What was given up and is put again waits again.
 DELETE FROM forgotten WHERE key = :key AND tracking_uri = :tracking_uri;

@@ -116,8 +116,9 @@ def _acknowledge_at_once(connection: socket.socket) -> None:
 
 def _is_stale(connection: socket.socket) -> bool:
     """Whether the server has closed an idle connection: between requests there is nothing else to read."""
-    readable, _, _ = select.select([connection], [], [], 0)
-    return bool(readable)
+    waiting = select.poll()  # select.select takes no descriptor above 1,023
+    waiting.register(connection, select.POLLIN)
+    return bool(waiting.poll(0))
 
 
 def _said(error: Exception) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from evaltrail.core.delivery import Receipt, Skipped
-from evaltrail.core.errors import DestinationError, DestinationUnreachableError
+from evaltrail.core.errors import BusyError, DestinationError, DestinationUnreachableError
 from evaltrail.destinations.mlflow.batches import batches
 from evaltrail.destinations.mlflow.lease import lease
 from evaltrail.destinations.mlflow.outbox import Delivery, Outbox
@@ -61,11 +61,13 @@ def deliver(
         places: what is known of the tracking URI from deliveries just before; None = nothing.
 
     Raises:
-        BusyError: another process still delivers the same key.
+        BusyError: another process still delivers the same key, or has given it up since it was put.
         DestinationUnreachableError: MLflow is away; the delivery waits in the outbox.
         DestinationError: MLflow refuses; the delivery waits in the outbox with the reason.
     """
     with lease(outbox.folder / "leases", plan.key, wait_s=wait_s, deed="sending it"):
+        if outbox.is_forgotten(plan.key, gateway.tracking_uri):
+            raise BusyError("it was given up meanwhile", hint="deliver it again if it is to land after all")
         delivery = outbox.put(plan, gateway.tracking_uri)
         try:
             return _Landing(plan, outbox, gateway, progress, places or Places()).land(delivery, fresh=fresh)

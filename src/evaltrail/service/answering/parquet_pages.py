@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +10,6 @@ from evaltrail.service.answering.sample_choice import Chosen, Wanted
 from evaltrail.service.child_answer import child_answer
 
 _CHILD = "evaltrail.service.answering.parquet_child"
-_AT_ONCE = 2
-"""Children; each has 100 MB for a moment."""
 _PATIENCE_S = 60.0
 
 
@@ -37,27 +34,17 @@ class ParquetAnswer:
     """Why there is nothing."""
 
 
-class ParquetPages:
-    """Has pages read, a few at once; any thread may use it."""
+def read_page(question: ParquetQuestion) -> Chosen:
+    """The samples that are asked for; a child has 100 MB for a moment.
 
-    def __init__(self) -> None:
-        self._places = threading.BoundedSemaphore(_AT_ONCE)
-
-    def read(self, question: ParquetQuestion) -> Chosen:
-        """The samples that are asked for.
-
-        Raises:
-            InputError: the file cannot be read.
-            EvaltrailError: that took too long, or the child died.
-        """
-        if not self._places.acquire(timeout=_PATIENCE_S):
-            raise EvaltrailError("too many ask for samples at once", code="busy", hint="ask again in a moment")
-        try:
-            answer = child_answer(_CHILD, question, ParquetAnswer, patience_s=_PATIENCE_S)
-        except TimeoutError as error:
-            raise EvaltrailError("the samples could not be read in time", code="too_slow", hint="ask again") from error
-        finally:
-            self._places.release()
-        if answer.chosen is None:
-            raise InputError(answer.error, code="broken_bundle", where=Path(question.file).name)
-        return answer.chosen
+    Raises:
+        InputError: the file cannot be read.
+        EvaltrailError: that took too long, or the child died.
+    """
+    try:
+        answer = child_answer(_CHILD, question, ParquetAnswer, patience_s=_PATIENCE_S)
+    except TimeoutError as error:
+        raise EvaltrailError("the samples could not be read in time", code="too_slow", hint="ask again") from error
+    if answer.chosen is None:
+        raise InputError(answer.error, code="broken_bundle", where=Path(question.file).name)
+    return answer.chosen

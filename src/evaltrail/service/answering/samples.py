@@ -23,7 +23,7 @@ from evaltrail.core.values import Scalar
 from evaltrail.service.answering.account import BenchmarkAccount, EvaluationAccount
 from evaltrail.service.answering.bundles import bundle_folder
 from evaltrail.service.answering.journal_pages import journals_below, samples_from
-from evaltrail.service.answering.parquet_pages import ParquetPages, ParquetQuestion
+from evaltrail.service.answering.parquet_pages import ParquetQuestion, read_page
 from evaltrail.service.answering.sample_choice import FILTERS, Chosen, Wanted, choose
 from evaltrail.service.working.places import jobs_folder
 
@@ -109,7 +109,6 @@ class SamplePages:
 
     def __init__(self, settings: Settings) -> None:
         self._home = settings.home
-        self._parquet = ParquetPages()
 
     def page(self, source: SampleSource, *, limit: int, cursor: str, only: str) -> SamplePage:
         """Some samples of one benchmark; see Answers.samples.
@@ -147,7 +146,7 @@ class SamplePages:
             return choose(samples_from(parts, place), wanted)
         tasks = tuple(result.name for result in source.results)
         question = ParquetQuestion(file=str(kept / SAMPLES), tasks=tasks, wanted=wanted, place=place)
-        return self._parquet.read(question)
+        return read_page(question)
 
 
 def _wanted(source: SampleSource, limit: int, only: str) -> Wanted:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import IO, BinaryIO, TypeVar, cast
+
+from anyio.to_thread import run_sync
 
 from evaltrail.config.service_settings import ServiceSettings
 from evaltrail.core.errors import InputError
@@ -25,7 +28,8 @@ from evaltrail.service.submitting.generation_order import (
     generation_job,
     resolve_generation,
 )
-from evaltrail.service.submitting.upload_look import LookQuestion, UploadLook
+from evaltrail.service.submitting.upload_look import LookQuestion, count_in, is_large
+from evaltrail.service.turns import Turns
 from evaltrail.service.working.edits_spec import EDITS, apply_unit, edits_to_json
 from evaltrail.service.working.generation_spec import GenerationSpec
 from evaltrail.store.document_store import DocumentStore, StoredUpload
@@ -33,6 +37,9 @@ from evaltrail.store.document_store import DocumentStore, StoredUpload
 _RUN = re.compile(r"[0-9a-f]{32}")
 _AT_ONCE = frozenset({"json", "jsonl"})
 """Read whole before they are kept: what is wrong with them is told to who sends them."""
+_LARGE_AT_ONCE = 2
+_PATIENCE_S = 120.0
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +87,7 @@ class StartedEdits:
 
 
 class UploadDesk:
-    """Takes files; every method waits for the disk and the database, and belongs into a thread.
+    """Takes files; every method but `serve` waits for the disk and the database, and belongs into a thread.
 
     Args:
         catalog: of the service.
@@ -96,8 +103,16 @@ class UploadDesk:
         self._settings = settings
         self._documents = documents
         self._acceptor = acceptor
-        self._look = UploadLook()
+        self._large = Turns(_LARGE_AT_ONCE, patience_s=_PATIENCE_S)
         self._limits = DocumentLimits(size_bytes=settings.max_upload_bytes)
+
+    async def serve(self, file: Path, work: Callable[[], _Result]) -> _Result:
+        """What is done with a file, in a thread; a large one waits for its turn.
+
+        Raises:
+            InputError: too many are large (``rate_limited``), or the work raises it.
+        """
+        return await (self._large.take(work) if is_large(file) else run_sync(work))
 
     def keep(self, file: Path, name: str, kind: Kind | None = None) -> KeptDocument:
         """The document, kept once it turned out to be one.
@@ -172,7 +187,7 @@ class UploadDesk:
             hint = "take the 32 hex digits from MLflow's page of the run, or leave it out for a new run"
             raise InputError(f"{run_id!r:.60} is no run's id", code="bad_run_id", where="run_id", hint=hint)
         label = file_label(name) if name.strip() else "questions.csv"
-        questions = self._look.count(LookQuestion(what="questions", file=str(file), name=label))
+        questions = count_in(LookQuestion(what="questions", file=str(file), name=label))
         if not questions:
             raise InputError("no question is in it", code="no_questions", where=label, hint="send at least one row")
         data.seek(0)
@@ -195,7 +210,7 @@ class UploadDesk:
         asked = LookQuestion(
             what="chunks", file=str(file), name=label or "the body", kind=kind, size_bytes=self._limits.size_bytes
         )
-        found = self._look.count(asked)
+        found = count_in(asked)
         if not found:
             hint = 'send a list of objects: [{"text": "...", "filename": "...", "page": 1}]'
             raise InputError("no chunk is in it", code="no_text", where=label, hint=hint)

@@ -1,11 +1,10 @@
-"""UploadLook: whether a file that was sent is what it has to be; a child reads a large one, and takes the memory.
+"""A look at a file that was sent: whether it is what it has to be; a child reads a large one, and takes the memory.
 
 A list of chunks of 100 MB takes several times that while it is read, and pyarrow, which reads Parquet, stays for good.
 """
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -19,8 +18,6 @@ from evaltrail.service.child_answer import child_answer
 
 _CHILD = "evaltrail.service.submitting.upload_child"
 _LARGE_BYTES = 1_000_000
-_AT_ONCE = 2
-"""Children; each may take a GB for a while."""
 _PATIENCE_S = 120.0
 _PARQUET = b"PAR1"
 
@@ -50,34 +47,25 @@ class LookAnswer:
     hint: str = ""
 
 
-class UploadLook:
-    """Looks at files, a few large ones at once; any thread may use it."""
+def count_in(question: LookQuestion) -> int:
+    """How many chunks or questions a file holds.
 
-    def __init__(self) -> None:
-        self._places = threading.BoundedSemaphore(_AT_ONCE)
+    Raises:
+        InputError: it is no such file, or that took too long.
+        EvaltrailError: the child died of it.
+    """
+    answer = _by_child(question) if is_large(Path(question.file)) else looked(question)
+    if answer.code:
+        raise InputError(answer.message, code=answer.code, where=answer.where, hint=answer.hint)
+    return answer.count
 
-    def count(self, question: LookQuestion) -> int:
-        """How many chunks or questions a file holds.
 
-        Raises:
-            InputError: it is no such file.
-            EvaltrailError: that took too long, or the child died of it.
-        """
-        answer = self._by_child(question) if _is_large(Path(question.file)) else looked(question)
-        if answer.code:
-            raise InputError(answer.message, code=answer.code, where=answer.where, hint=answer.hint)
-        return answer.count
-
-    def _by_child(self, question: LookQuestion) -> LookAnswer:
-        if not self._places.acquire(timeout=_PATIENCE_S):
-            raise InputError("too many send large files at once", code="rate_limited", hint="send it again in a moment")
-        try:
-            return child_answer(_CHILD, question, LookAnswer, patience_s=_PATIENCE_S)
-        except TimeoutError as error:
-            message = "the file could not be read in time"
-            raise InputError(message, code="too_slow", where=question.name, hint="send it in parts") from error
-        finally:
-            self._places.release()
+def is_large(file: Path) -> bool:
+    """Whether a child has to read it, which may take a GB for a while."""
+    if file.stat().st_size > _LARGE_BYTES:
+        return True
+    with file.open("rb") as data:
+        return data.read(len(_PARQUET)) == _PARQUET
 
 
 def looked(question: LookQuestion) -> LookAnswer:
@@ -88,16 +76,17 @@ def looked(question: LookQuestion) -> LookAnswer:
         return LookAnswer(code=error.code, message=error.message, where=error.where, hint=error.hint)
 
 
+def _by_child(question: LookQuestion) -> LookAnswer:
+    try:
+        return child_answer(_CHILD, question, LookAnswer, patience_s=_PATIENCE_S)
+    except TimeoutError as error:
+        message = "the file could not be read in time"
+        raise InputError(message, code="too_slow", where=question.name, hint="send it in parts") from error
+
+
 def _count(question: LookQuestion) -> int:
     file = Path(question.file)
     if question.what == "questions":
         return len(read_sheet(file, name=question.name).questions)
     limits = DocumentLimits(size_bytes=question.size_bytes)
     return len(read_document(file, name=question.name, limits=limits, kind=question.kind).chunks)
-
-
-def _is_large(file: Path) -> bool:
-    if file.stat().st_size > _LARGE_BYTES:
-        return True
-    with file.open("rb") as data:
-        return data.read(len(_PARQUET)) == _PARQUET
