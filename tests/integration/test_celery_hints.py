@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import threading
 from contextlib import closing
 
 import pytest
@@ -10,6 +11,10 @@ import pytest
 from evaltrail.core.errors import InputError, StorageError
 from evaltrail.jobs.broker import Broker, make_app
 from evaltrail.jobs.hints import Hints, hint_queue
+from evaltrail.jobs.waking import Waker
+from evaltrail.service.submitting.acceptor import Acceptor
+from lease_queues import lease_queue, some_job
+from private_rabbit import RabbitServer
 from private_redis import RedisServer
 from private_servers import amqp_url, own_server, redis_url
 
@@ -56,6 +61,57 @@ def test_an_address_that_no_broker_has_is_a_mistake_and_no_crash(rest):
     with pytest.raises(InputError) as caught:
         Broker(rest.format(SECRET)).check()
     assert caught.value.code == "bad_setting"
+
+
+def test_what_a_brokers_library_raises_ends_no_acceptor(tmp_path):
+    """It is told by its kind alone; submissions are accepted after it as before."""
+    said = []
+    hints = Hints(f"amqp://me:{SECRET}@[::1//", notice=said.append)
+    with lease_queue(f"sqlite:///{tmp_path / 'jobs.db'}") as queue, Acceptor(queue, hints) as acceptor:
+        assert [acceptor.accept_jobs((some_job(),)).result(10).is_new for _ in range(2)] == [True] * 2
+        assert queue.counts().units == {"waiting": 2}
+    assert [line.partition(";")[0] for line in said] == ["hints failed: builtins.ValueError"]
+
+
+def test_a_turn_of_the_waker_that_fails_is_told_once_and_not_the_last(tmp_path):
+    """Whatever it was: nobody else takes back units of silent workers beside Celery."""
+    said, turns, is_over = [], [], threading.Event()
+
+    def idle():
+        turns.append(len(turns))
+        if len(turns) > 2:
+            is_over.set()
+            return 0
+        raise ZeroDivisionError(SECRET)
+
+    with (
+        lease_queue(f"sqlite:///{tmp_path / 'jobs.db'}", lease_s=0.02) as queue,
+        closing(Broker("redis://127.0.0.1:9/0")) as broker,
+    ):
+        waker = Waker(queue, broker, (), idle=idle, notice=said.append)
+        waker.start()
+        assert is_over.wait(10)
+        waker.stop(within_s=10)
+    assert said == ["hints failed: builtins.ZeroDivisionError"]
+
+
+@pytest.mark.slow
+def test_a_broker_that_takes_no_more_hints_is_no_outage():
+    """A policy of the operator's bounds its queues: that is told as such, and over when the policy is."""
+    said = []
+    with own_server(RabbitServer) as server, closing(Broker(server.url)) as broker:
+        bound = '{"max-length":1,"overflow":"reject-publish"}'
+        server.control("set_policy", "bounded", "^evaltrail", bound, "--apply-to", "queues")
+        assert broker.top_up("evaltrail", 0) == 0
+        with pytest.raises(StorageError, match="the broker takes no more hints") as caught:
+            broker.top_up("evaltrail", 20)
+        assert caught.value.code == "broker_full"
+        with closing(Hints(server.url, notice=said.append)) as hints:
+            assert not hints.send("default", 20)
+        assert "the broker takes no more hints" in said[0]
+        server.control("clear_policy", "bounded")
+        broker.top_up("evaltrail", 20)
+        assert broker.top_up("evaltrail", 0) == 20
 
 
 def test_without_a_broker_nobody_needs_to_be_told():

@@ -18,10 +18,13 @@ from child import run_child, start_child
 from evaltrail.config.settings import load_settings
 from evaltrail.core.errors import BusyError, EndpointError, InputError
 from evaltrail.jobs.carrying import carry_out, pause_before_retry_s
+from evaltrail.jobs.celery_worker import CeleryWorker
+from evaltrail.jobs.dispatcher import Dispatcher
 from evaltrail.jobs.hold import Hold
 from evaltrail.jobs.opening import open_queue
 from evaltrail.jobs.order import NewJob, NewUnit
 from evaltrail.jobs.worker_process import Worker, WorkerOrder
+from few_descriptors import allow_descriptors
 
 PROGRAM = """
     import json, sys
@@ -30,12 +33,21 @@ PROGRAM = """
     from evaltrail.jobs.dispatcher import Dispatcher
     from evaltrail.jobs.opening import open_queue
     from evaltrail.jobs.worker_process import WorkerOrder
+    from few_descriptors import allow_descriptors
+
+    limits = []
+
+    def notice(line):
+        print(line, file=sys.stderr, flush=True)
+        while limits:
+            limits.pop()()
 
     if __name__ == "__main__":
         settings = load_settings(json.loads(sys.argv[1]), dotenv=None)
         order = WorkerOrder(settings=settings, handler="queue_handlers:make", first_pause_s=0.01)
         with open_queue(settings) as queue:
-            Dispatcher(order, queue, concurrency=int(sys.argv[2]), leave_s=10).run()
+            limits += [allow_descriptors(int(count)) for count in sys.argv[4:]]
+            Dispatcher(order, queue, concurrency=int(sys.argv[2]), leave_s=10, notice=notice).run()
 """
 TESTS = str(Path(queue_handlers.__file__).parent)
 
@@ -57,9 +69,10 @@ def queue(settings):
 
 
 @contextmanager
-def dispatcher(environ, concurrency=1):
-    """A running dispatcher in a process of its own."""
-    process = start_child(PROGRAM, json.dumps(environ), concurrency, json.dumps([TESTS]))
+def dispatcher(environ, concurrency=1, descriptors=None):
+    """A running dispatcher in a process of its own, which may open so many files more until it has said something."""
+    room = [] if descriptors is None else [descriptors]
+    process = start_child(PROGRAM, json.dumps(environ), concurrency, json.dumps([TESTS]), *room)
     try:
         yield process
     finally:
@@ -104,6 +117,40 @@ def test_two_processes_do_what_is_queued(environ, queue):
         assert process.wait(15) == 0
     pids = {result["pid"] for result in results}
     until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), seconds=5)
+
+
+@pytest.mark.parametrize(("kind", "what"), [(Dispatcher, "a worker process"), (CeleryWorker, "Celery's process")])
+def test_what_cannot_be_started_is_told_and_ends_nothing(environ, queue, kind, what):
+    """Where there is no room for another process just now: SIGTERM ends us as ever."""
+    settings = load_settings({**environ, "EVALTRAIL_QUEUE_URL": "redis://127.0.0.1:9/0"}, dotenv=None)
+    said, before = [], signal.getsignal(signal.SIGTERM)
+
+    def notice(line):
+        said.append(line)
+        give_back()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    order = WorkerOrder(settings=settings, handler=queue_handlers.NAME)
+    give_back = allow_descriptors(2)  # enough for the pipe
+    try:
+        kind(order, queue, notice=notice).run()
+    finally:
+        give_back()
+    assert said == [f"{what} cannot be started: Too many open files; it is tried again"]
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.slow
+def test_a_worker_that_could_not_be_started_works_later(environ, queue):
+    """One fails, the other goes on; both are there when there is room again, and hand back at the end."""
+    submit(queue, "wait", "wait")
+    with dispatcher(environ, concurrency=2, descriptors=2) as process:
+        until(lambda: queue.counts().units.get("running") == 2)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
+        said = process.stderr.read()
+    assert said.startswith("a worker process cannot be started: Too many open files; it is tried again\n")
+    assert queue.counts().units == {"waiting": 2}
 
 
 @pytest.mark.slow

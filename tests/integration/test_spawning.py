@@ -5,8 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
+from evaltrail.jobs import spawning
+from few_descriptors import allow_descriptors, open_descriptors
+
 PROGRAM = """
-import multiprocessing, os, sys
+import os, sys
 from evaltrail.jobs import spawning
 
 def work(reports):
@@ -14,13 +19,9 @@ def work(reports):
     reports.send((os.environ.get("PYTHONSAFEPATH"), "" in sys.path))
 
 if __name__ == "__main__":
-    context = multiprocessing.get_context("spawn")
-    mine, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=work, args=(theirs,))
-    spawning.start(process)
-    theirs.close()
-    print(mine.recv(), os.environ.get("PYTHONSAFEPATH"))
-    process.join()
+    started = spawning.start(work, name="worker")
+    print(started.reports.recv(), os.environ.get("PYTHONSAFEPATH"))
+    started.process.join()
 """
 
 
@@ -34,3 +35,21 @@ def test_file_in_the_working_folder_is_no_module(tmp_path):
         [sys.executable, tmp_path / "program.py"], cwd=tmp_path / "folder", capture_output=True, text=True, check=False
     )
     assert (done.stdout, done.stderr, done.returncode) == ("(None, False) None\n", "", 0)
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_without_room_for_a_process_nothing_is_left_of_its_start(count):
+    """Neither end of the pipe that it was to report by, whether that could be made or not."""
+    before, give_back = open_descriptors(), allow_descriptors(count)
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            spawning.start(print, name="worker")
+    finally:
+        give_back()
+    assert open_descriptors() == before
+
+
+def test_a_process_that_dies_for_ever_is_started_every_30_seconds():
+    """At once after its first death, then later and later; the pause never becomes a number too large."""
+    pauses = [spawning.pause_before_start_s(deaths) for deaths in (0, 1, 2, 3, 5, 6, 7, 10_000)]
+    assert pauses == [0, 0, 2, 4, 16, 30, 30, 30]

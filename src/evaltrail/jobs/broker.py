@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from urllib.parse import unquote, urlsplit
 
-from amqp.exceptions import AccessRefused, NotAllowed, PreconditionFailed
+from amqp.exceptions import AccessRefused, MessageNacked, NotAllowed, PreconditionFailed
 from celery import Celery
 from kombu import Connection, Exchange, Producer, Queue
 from kombu.exceptions import KombuError
@@ -51,7 +51,7 @@ class Broker:
         self._url = url
         self._app = make_app(url)
         asked = Connection(f"{urlsplit(url).scheme}://")  # what it can raise, whatever the rest of the address says
-        self._errors = (*asked.connection_errors, *asked.channel_errors, KombuError, OSError)
+        self._errors = (*asked.connection_errors, *asked.channel_errors, KombuError, MessageNacked, OSError)
         self._connection: Connection | None = None
 
     def check(self) -> None:
@@ -72,7 +72,7 @@ class Broker:
 
         Raises:
             InputError: the broker refuses us.
-            StorageError: it is away.
+            StorageError: it is away, or takes no more.
         """
         is_old = self._connection is not None
         try:
@@ -183,6 +183,9 @@ def broker_error(error: Exception, url: str) -> EvaltrailError:
     if any(isinstance(cause, _REFUSALS) for cause in _causes(error)):
         hint = "correct EVALTRAIL_QUEUE_URL"
         return InputError(f"the broker refuses us: {said}", code="broker_refused", hint=hint, where=name)
+    if isinstance(error, MessageNacked):
+        hint = "look at the limits that its policies set to queues"
+        return StorageError("the broker takes no more hints", code="broker_full", hint=hint, where=name)
     return StorageError(f"the broker is away: {said}", code="broker_away", hint="start it", where=name)
 
 

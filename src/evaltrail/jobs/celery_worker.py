@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import time
@@ -21,12 +20,12 @@ from evaltrail.jobs.dispatcher import LEAVE_S
 from evaltrail.jobs.failure import lost_worker
 from evaltrail.jobs.hints import hint_queue, open_broker
 from evaltrail.jobs.lease import LeaseQueue
+from evaltrail.jobs.spawning import pause_before_start_s
 from evaltrail.jobs.waking import Waker
 from evaltrail.jobs.worker_process import WorkerOrder
 
 _TURN_S = 0.25
 _YOUNG_S = 5.0
-_LONGEST_RESTART_S = 30.0
 _RETRY_S = 1.0
 _DEAF_S = 6.0
 """Hints that lie unread for so long beside an idle process are not heard at all (celery #8030, #10205)."""
@@ -86,7 +85,7 @@ class CeleryWorker:
         self._past: list[_Life] = []
         """Of whose pools some processes are left."""
         self._deaths = 0
-        """In a row, soon after the start."""
+        """In a row, soon after the start or instead of it."""
         self._starts_at = 0.0
         self._deaf_s = _DEAF_S
         self._is_away = False
@@ -134,14 +133,16 @@ class CeleryWorker:
     def _start(self) -> None:
         from evaltrail.jobs.celery_process import live  # noqa: PLC0415  Celery, which few installations have
 
-        context = multiprocessing.get_context("spawn")
-        reports, theirs = context.Pipe(duplex=False)
         hint_queues = tuple(map(hint_queue, self._order.queues)) or (hint_queue(),)
-        arguments = (self._order, hint_queues, self._concurrency, theirs)
-        process = context.Process(target=live, args=arguments, name="evaltrail-celery")
-        spawning.start(process)
-        theirs.close()
-        self._life = _Life(process=process, reports=reports, started_at=time.monotonic())
+        arguments = (self._order, hint_queues, self._concurrency)
+        try:
+            started = spawning.start(live, *arguments, name="evaltrail-celery")
+        except OSError as error:
+            self._deaths += 1
+            self._starts_at = time.monotonic() + pause_before_start_s(self._deaths + 1)
+            self._notice(f"Celery's process cannot be started: {error.strerror or error}; it is tried again")
+        else:
+            self._life = _Life(process=started.process, reports=started.reports, started_at=time.monotonic())
 
     def _listen(self, timeout_s: float) -> None:
         """Take in what the processes tell, and who has ended."""
@@ -196,8 +197,7 @@ class CeleryWorker:
         self._is_away = False
         is_young = time.monotonic() - life.started_at < _YOUNG_S
         self._deaths = self._deaths + 1 if is_young else 0
-        pause_s = min(_LONGEST_RESTART_S, 2.0 ** (self._deaths - 1)) if self._deaths > 1 else 0.0
-        self._starts_at = time.monotonic() + pause_s
+        self._starts_at = time.monotonic() + pause_before_start_s(self._deaths)
         if not self._is_leaving:
             self._notice(f"Celery's process ended with exit code {life.code}; another one is started")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 import time
 from collections.abc import Callable
@@ -16,12 +15,12 @@ from evaltrail.jobs import spawning
 from evaltrail.jobs.claim import Claim
 from evaltrail.jobs.failure import lost_worker
 from evaltrail.jobs.lease import LeaseQueue
+from evaltrail.jobs.spawning import pause_before_start_s
 from evaltrail.jobs.sweeping import sweep, sweep_pause_s
 from evaltrail.jobs.worker_process import WorkerOrder, work
 
 _TURN_S = 0.1
 _YOUNG_S = 5.0
-_LONGEST_RESTART_S = 30.0
 _RETRY_S = 1.0
 LEAVE_S = 30.0
 """Seconds that workers are given to hand back what they do; then they are killed, and leases do the rest."""
@@ -37,7 +36,7 @@ class _Child:
     """What it is doing."""
     started_at: float = 0.0
     deaths: int = 0
-    """In a row, soon after the start."""
+    """In a row, soon after the start or instead of it."""
     starts_at: float = 0.0
 
 
@@ -101,12 +100,15 @@ class Dispatcher:
                 self._bury(alive[sentinel])
 
     def _start(self, child: _Child) -> None:
-        context = multiprocessing.get_context("spawn")
-        child.reports, theirs = context.Pipe(duplex=False)
-        child.process = context.Process(target=work, args=(self._order, theirs), name="evaltrail-worker")
         child.started_at = time.monotonic()
-        spawning.start(child.process)
-        theirs.close()
+        try:
+            started = spawning.start(work, self._order, name="evaltrail-worker")
+        except OSError as error:
+            child.deaths += 1
+            child.starts_at = time.monotonic() + pause_before_start_s(child.deaths + 1)
+            self._notice(f"a worker process cannot be started: {error.strerror or error}; it is tried again")
+        else:
+            child.process, child.reports = started.process, started.reports
 
     def _bury(self, child: _Child) -> None:
         """Take note of a worker's death, and give its unit back at once: nobody else can be doing it."""
@@ -117,11 +119,10 @@ class Dispatcher:
         code = child.process.exitcode
         is_young = time.monotonic() - child.started_at < _YOUNG_S
         child.deaths = child.deaths + 1 if is_young else 0
-        pause_s = min(_LONGEST_RESTART_S, 2.0 ** (child.deaths - 1)) if child.deaths > 1 else 0.0
         self._close(child)
         if self._is_leaving:
             return
-        child.starts_at = time.monotonic() + pause_s
+        child.starts_at = time.monotonic() + pause_before_start_s(child.deaths)
         self._notice(f"a worker process {_ended(code)}; another one is started")
         if child.claim is not None:
             self._give_back(child.claim, code)

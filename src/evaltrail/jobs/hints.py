@@ -45,7 +45,7 @@ class Hints:
         self._asks_again_at = 0.0
 
     def send(self, queue: str, count: int) -> bool:
-        """Whether workers are told, or need not be; a broker that is away is no error.
+        """Whether workers are told, or need not be; a broker that is away is no error, nor is what its library raises.
 
         Args:
             queue: that the units are in.
@@ -57,9 +57,10 @@ class Hints:
             return False
         try:
             self._send(queue, min(count, _MOST))
-        except EvaltrailError as error:
+        except Exception as error:  # noqa: BLE001  a wall: what was accepted stays so, whatever a library raises
             self._asks_again_at = time.monotonic() + _PAUSE_WHEN_AWAY_S
-            self._notice(f"{error}; what is accepted is safe, and workers find it as soon as they can be told again")
+            said = failure_words(error)
+            self._notice(f"{said}; what is accepted is safe, and workers find it as soon as they can be told again")
             return False
         return True
 
@@ -89,6 +90,12 @@ def open_hints(settings: Settings, *, notice: Callable[[str], None] = lambda _: 
         yield hints
     finally:
         hints.close()
+
+
+def failure_words(error: Exception) -> str:
+    """What people are told of a failure; of a foreign one its kind alone, for its words may hold the password."""
+    kind = type(error)
+    return str(error) if isinstance(error, EvaltrailError) else f"hints failed: {kind.__module__}.{kind.__name__}"
 
 
 def open_broker(url: str) -> Broker:

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from evaltrail.core.errors import EvaltrailError, InputError
-from evaltrail.jobs.hints import hint_queue
+from evaltrail.core.errors import StorageError
+from evaltrail.jobs.hints import failure_words, hint_queue
 from evaltrail.jobs.lease import LeaseQueue
 from evaltrail.jobs.sweeping import sweep, sweep_pause_s
 
@@ -74,10 +74,10 @@ class Waker:
     def _wake_on(self) -> None:
         pause_s = sweep_pause_s(self._queue)
         while not self._ended.wait(pause_s):
-            sweep(self._queue, self._notice)
             try:
+                sweep(self._queue, self._notice)
                 self._wake()
-            except EvaltrailError as error:
+            except Exception as error:  # noqa: BLE001  a wall: the next turn may succeed, and nobody else sweeps here
                 self._unread_since = None
                 self._complain(error)
             else:
@@ -103,8 +103,9 @@ class Waker:
         found = {unit.queue for unit in due}
         return tuple(hint_queue(name) for name in self._queues if name in found)
 
-    def _complain(self, error: EvaltrailError) -> None:
+    def _complain(self, error: Exception) -> None:
         """Tell once what a person has to mend; that the broker is away is told by who listens to it."""
-        if isinstance(error, InputError) and str(error) != self._told:
-            self._told = str(error)
-            self._notice(self._told)
+        said = failure_words(error)
+        if not isinstance(error, StorageError) and said != self._told:
+            self._told = said
+            self._notice(said)

@@ -14,13 +14,19 @@ import time
 from contextlib import suppress
 from typing import IO
 
+from evaltrail.core.errors import StorageError
+
 GRACE_S = 25.0
 """Between the request to end and the kill."""
 _LOOK_S = 0.1
 
 
 class Guard:
-    """The parent's end of it."""
+    """The parent's end of it.
+
+    Raises:
+        StorageError: there is no room for another process just now.
+    """
 
     def __init__(self) -> None:
         self._process = self._started()
@@ -56,14 +62,17 @@ class Guard:
 
     @staticmethod
     def _started() -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [sys.executable, "-P", "-m", "evaltrail.service.standing.guard"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            bufsize=0,
-            start_new_session=True,
-        )
+        try:
+            return subprocess.Popen(
+                [sys.executable, "-P", "-m", "evaltrail.service.standing.guard"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                bufsize=0,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise StorageError(f"the guard cannot be started: {error.strerror or error}", code="no_room") from error
 
 
 def guard(orders: IO[str], *, grace_s: float = GRACE_S) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -11,11 +12,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaltrail.core.errors import InputError
+from evaltrail.core.errors import InputError, StorageError
 from evaltrail.service.standing.rotated_log import RotatedLog
 
 _YOUNG_S = 10.0
 _LONGEST_PAUSE_S = 30.0
+_NO_ROOM = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 _READ_BYTES = 65_536
 
 
@@ -59,7 +61,7 @@ class Part:
         self.has_said = False
         """Whether it has printed what it does once it stands."""
         self.deaths = 0
-        """In a row, soon after the start."""
+        """In a row, soon after the start or instead of it."""
         self.starts_at = 0.0
         """When it is started, where it does not run; on the monotonic clock."""
         self.code: int | None = None
@@ -88,6 +90,7 @@ class Part:
 
         Raises:
             InputError: it cannot be started.
+            StorageError: there is no room for another process just now; it is to be started again.
         """
         self._began_at = time.monotonic()
         self._heard = b""
@@ -106,6 +109,9 @@ class Part:
             )
         except OSError as error:
             why = error.strerror or str(error)
+            if error.errno in _NO_ROOM:
+                self._put_off()
+                raise StorageError(f"{self.order.name} cannot be started: {why}", code="no_room") from error
             raise InputError(f"{self.order.name} cannot be started: {why}", code="missing_command") from error
         os.set_blocking(self.output, False)
 
@@ -143,11 +149,15 @@ class Part:
             pass
         with self._process:
             self._process = None
-        now = time.monotonic()
-        self._buried_at = now
-        self.deaths = self.deaths + 1 if now - self._began_at < _YOUNG_S else 1
-        self.starts_at = now + (min(_LONGEST_PAUSE_S, 2.0 ** (self.deaths - 2)) if self.deaths > 1 else 0.0)
+        self._buried_at = time.monotonic()
+        self._put_off()
         self.is_ready = False
+
+    def _put_off(self) -> None:
+        """Have it started later, the later the more often it died soon after the start, or could not be started."""
+        now = time.monotonic()
+        self.deaths = self.deaths + 1 if now - self._began_at < _YOUNG_S else 1
+        self.starts_at = now + (min(_LONGEST_PAUSE_S, 2.0 ** min(self.deaths - 2, 10)) if self.deaths > 1 else 0.0)
 
     def tell(self, number: int) -> None:
         """Send a signal to its group."""

@@ -12,7 +12,7 @@ from types import FrameType
 from urllib.parse import urlsplit
 
 from evaltrail.bundle.folders import make_private
-from evaltrail.core.errors import EvaltrailError, InputError
+from evaltrail.core.errors import EvaltrailError, InputError, StorageError
 from evaltrail.service.standing.guard import Guard
 from evaltrail.service.standing.part import Part, PartOrder, ended_words
 from evaltrail.service.standing.rotated_log import RotatedLog
@@ -107,9 +107,7 @@ class Supervisor:
         guard = self._living_guard()
         for part in self._parts:
             if not part.pid and time.monotonic() >= part.starts_at and self._is_clear(part, patience_s=_ORPHANS_S):
-                part.start()
-                guard.watch(part.pid)
-                self._selector.register(part.output, selectors.EVENT_READ, part)
+                self._start(part, guard)
         self._listen(_TURN_S)
         for part in self._parts:
             if part.has_ended():
@@ -121,10 +119,27 @@ class Supervisor:
                     self._notice(f"{part.order.name} stands again, process {part.pid}")
                 part.has_stood = True
 
+    def _start(self, part: Part, guard: Guard) -> None:
+        """Start it; where there is no room for another process just now, later."""
+        try:
+            part.start()
+        except StorageError as error:
+            if not part.has_stood and part.deaths >= _MOST_STARTS:
+                raise
+            self._notice(f"{error}; it is tried again")
+        else:
+            guard.watch(part.pid)
+            self._selector.register(part.output, selectors.EVENT_READ, part)
+
     def _living_guard(self) -> Guard:
-        """The guard, or a new one in place of one that was ended."""
+        """The guard, or a new one in place of one that was ended, as soon as there is room for it."""
         if self._guard is None or not self._guard.is_alive():
-            self._guard = Guard()
+            try:
+                self._guard = Guard()
+            except StorageError:
+                if self._guard is None:
+                    raise
+                return self._guard
             for part in self._parts:
                 for group in filter(None, (part.pid, part.group_left)):
                     self._guard.watch(group)
@@ -172,8 +187,8 @@ class Supervisor:
         """End all processes; those that others need are ended last."""
         count = len(self._parts) - self._lasting
         try:
-            self._end(self._parts[:count], leave_s)
-            self._end(self._parts[count:], leave_s / 5)
+            self._end(self._parts[:count], leave_s, told=1)
+            self._end(self._parts[count:], leave_s / 5, told=max(1, self._told_to_leave))
         finally:
             for part in self._parts:
                 part.tell(signal.SIGKILL)
@@ -185,12 +200,13 @@ class Supervisor:
             for file in self._files:
                 file.close()
 
-    def _end(self, parts: Sequence[Part], leave_s: float) -> None:
-        told, ends, is_killed = self._told_to_leave, time.monotonic() + leave_s, False
+    def _end(self, parts: Sequence[Part], leave_s: float, *, told: int) -> None:
+        """End these processes; who is told to leave more often than ``told`` waits for nobody."""
+        ends, is_killed = time.monotonic() + leave_s, False
         for part in parts:
             part.tell(signal.SIGTERM)
         while any(part.pid or not self._is_clear(part, patience_s=_LAST_ORPHANS_S) for part in parts):
-            if not is_killed and (time.monotonic() > ends or self._told_to_leave > max(told, 1)):
+            if not is_killed and (time.monotonic() > ends or self._told_to_leave > told):
                 is_killed = True
                 for part in parts:
                     if part.pid:
