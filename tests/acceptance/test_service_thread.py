@@ -18,6 +18,7 @@ def stand(tmp_path, endpoint, mlflow_url, experiment):
         yield made.start_all()
 
 
+@pytest.mark.slow
 def test_first_payload_lands_as_one_run(stand, tracking, endpoint):
     """One command, one POST: the evaluation completes, and MLflow holds one terminal run with its score."""
     body = examples()["one_benchmark"]

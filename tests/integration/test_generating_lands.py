@@ -172,6 +172,7 @@ def test_edits_land_in_the_run_that_is_named_and_leave_what_it_holds(tmp_path, s
     assert (after.info.status, after.info.end_time) == (before.info.status, before.info.end_time)
 
 
+@pytest.mark.slow
 def test_an_evaluation_of_edited_questions_is_led_back_to_the_upload(tmp_path, settings, client):
     """Evaluation, edits, generation, upload: each run names the one before it, and has what that made as its input."""
     result = generated(tmp_path, settings)

@@ -49,6 +49,7 @@ def with_login(url, login):
     return parts._replace(netloc=f"{login}@{parts.hostname}:{parts.port}").geturl()
 
 
+@pytest.mark.slow
 def test_processes_that_start_at_once_make_the_tables_once(url):
     """One does it, the others wait; what they find is what the code knows."""
     children = [start_child(OPEN, url) for _ in range(3)]

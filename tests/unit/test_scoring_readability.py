@@ -60,6 +60,7 @@ def scored(metric, output):
     return metric.score(Sample(id="s", index=0, output=output))
 
 
+@pytest.mark.slow
 @given(text=st.one_of(st.text(max_size=80), st.text("ab C.!?'-3\u00e9\n", max_size=80)))
 def test_ari_is_textstats_on_any_text(textstat, text):
     """Characters, words and sentences are counted alike, to the last sign."""
@@ -70,6 +71,7 @@ def test_ari_is_textstats_on_any_text(textstat, text):
         assert ours.value == pytest.approx(textstat.automated_readability_index(text), abs=1e-9)
 
 
+@pytest.mark.slow
 @given(
     text=st.lists(st.sampled_from([*"ab.?!", "e.g.", "3.5", "don't", "'tis", "well-known", "end.", "-"]), max_size=30)
 )
@@ -81,6 +83,7 @@ def test_words_and_sentences_are_textstats(textstat, text):
     assert figures.sentences == max(1, textstat.sentence_count(joined))
 
 
+@pytest.mark.slow
 def test_flesch_kincaid_is_textstats_but_for_single_words(textstat):
     """On prose within 0.7, on average within 0.3: a syllable more or less in a text of 60 words is 0.2."""
     apart = [abs(scored(FleschKincaid(), text).value - textstat.flesch_kincaid_grade(text)) for text in TEXTS]
